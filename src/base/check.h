@@ -10,8 +10,8 @@ namespace datashim {
 
 }  // namespace datashim
 
-#define DS_CHECK(condition)                                      \
-  do {                                                           \
-    if (!(condition)) [[unlikely]]                               \
-      ::datashim::CheckFailed(__FILE__, __LINE__, #condition);   \
+#define DS_CHECK(condition)                                    \
+  do {                                                         \
+    if (!(condition)) [[unlikely]]                             \
+      ::datashim::CheckFailed(__FILE__, __LINE__, #condition); \
   } while (false)

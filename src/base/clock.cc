@@ -8,9 +8,7 @@ class RealClock final : public Clock {
   MonotonicTime Now() const override {
     return std::chrono::steady_clock::now();
   }
-  WallTime WallNow() const override {
-    return std::chrono::system_clock::now();
-  }
+  WallTime WallNow() const override { return std::chrono::system_clock::now(); }
   bool SleepFor(Duration duration, std::stop_token stop) override {
     std::mutex mutex;
     std::condition_variable_any never;

@@ -34,8 +34,7 @@ Clock& SystemClock();
 /// stack; only the outermost caller chooses it.
 class Deadline {
  public:
-  static Deadline After(Duration duration,
-                        const Clock& clock = SystemClock()) {
+  static Deadline After(Duration duration, const Clock& clock = SystemClock()) {
     return Deadline(clock.Now() + duration);
   }
   static Deadline At(MonotonicTime time) { return Deadline(time); }

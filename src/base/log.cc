@@ -12,10 +12,14 @@ namespace {
 
 spdlog::level::level_enum ToSpdlog(Level level) {
   switch (level) {
-    case Level::kDebug: return spdlog::level::debug;
-    case Level::kInfo: return spdlog::level::info;
-    case Level::kWarn: return spdlog::level::warn;
-    case Level::kError: return spdlog::level::err;
+    case Level::kDebug:
+      return spdlog::level::debug;
+    case Level::kInfo:
+      return spdlog::level::info;
+    case Level::kWarn:
+      return spdlog::level::warn;
+    case Level::kError:
+      return spdlog::level::err;
   }
   return spdlog::level::info;
 }
@@ -24,9 +28,8 @@ spdlog::logger& Logger() {
   static spdlog::logger* const logger = [] {
     auto* made = new spdlog::logger(
         "datashim", std::make_shared<spdlog::sinks::stderr_sink_mt>());
-    made->set_pattern(
-        R"({"time":"%Y-%m-%dT%H:%M:%S.%fZ","level":"%l",%v})",
-        spdlog::pattern_time_type::utc);
+    made->set_pattern(R"({"time":"%Y-%m-%dT%H:%M:%S.%fZ","level":"%l",%v})",
+                      spdlog::pattern_time_type::utc);
     made->set_level(spdlog::level::info);
     made->flush_on(spdlog::level::debug);
     return made;
@@ -55,8 +58,10 @@ bool SetLevel(std::string_view name) {
 std::string FormatForTest(std::string_view message, Fields fields) {
   std::string line = R"("msg":)" + JsonQuote(message);
   for (const auto& [key, value] : fields) {
-    line.append(",").append(JsonQuote(key)).append(":").append(
-        JsonQuote(value));
+    line.append(",")
+        .append(JsonQuote(key))
+        .append(":")
+        .append(JsonQuote(value));
   }
   return line;
 }

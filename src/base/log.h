@@ -14,6 +14,7 @@
 
 namespace datashim::log {
 
+/// Severity, rising.
 enum class Level { kDebug, kInfo, kWarn, kError };
 
 using Field = std::pair<std::string_view, std::string>;

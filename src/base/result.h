@@ -37,6 +37,7 @@ enum class ErrorCode {
 /// The code's name as gRPC documents spell it, such as "NOT_FOUND".
 std::string_view ErrorCodeName(ErrorCode code);
 
+/// A failure that the caller is expected to handle.
 struct Error {
   ErrorCode code = ErrorCode::kUnknown;
   /// "<what failed>: <why>", built outward: every caller puts what it was
@@ -49,6 +50,7 @@ struct Error {
   friend bool operator==(const Error&, const Error&) = default;
 };
 
+/// A T or an Error. Thread-compatible.
 template <typename T>
 class [[nodiscard]] Result {
  public:
@@ -103,7 +105,7 @@ inline Status OkStatus() { return std::monostate{}; }
 /// `DS_ASSIGN_OR_RETURN(auto x, Load());` binds the value or returns the error.
 #define DS_ASSIGN_OR_RETURN(lhs, expr) \
   DS_ASSIGN_OR_RETURN_IMPL(DS_CONCAT(ds_result_, __LINE__), lhs, expr)
-#define DS_ASSIGN_OR_RETURN_IMPL(result, lhs, expr) \
-  auto result = (expr);                             \
+#define DS_ASSIGN_OR_RETURN_IMPL(result, lhs, expr)   \
+  auto result = (expr);                               \
   if (!result.ok()) return std::move(result).error(); \
   lhs = std::move(result).value()

@@ -89,14 +89,14 @@ std::string ToLower(std::string_view text) {
 }
 
 bool EqualsIgnoreCase(std::string_view a, std::string_view b) {
-  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
-                    [](char x, char y) { return LowerChar(x) == LowerChar(y); });
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](char x, char y) {
+    return LowerChar(x) == LowerChar(y);
+  });
 }
 
 std::optional<std::int64_t> ParseInt(std::string_view text, std::int64_t min,
                                      std::int64_t max) {
-  const std::string_view digits =
-      text.starts_with('-') ? text.substr(1) : text;
+  const std::string_view digits = text.starts_with('-') ? text.substr(1) : text;
   if (digits.empty() || (digits.size() > 1 && digits[0] == '0')) return {};
   if (text == "-0") return {};
   std::int64_t value = 0;
@@ -157,7 +157,8 @@ std::string Base64Encode(std::string_view bytes) {
   for (std::size_t i = 0; i < bytes.size(); i += 3) {
     const std::string_view group = bytes.substr(i, 3);
     std::uint32_t bits = static_cast<std::uint32_t>(Byte(group[0])) << 16;
-    if (group.size() > 1) bits |= static_cast<std::uint32_t>(Byte(group[1])) << 8;
+    if (group.size() > 1)
+      bits |= static_cast<std::uint32_t>(Byte(group[1])) << 8;
     if (group.size() > 2) bits |= Byte(group[2]);
     text.push_back(kBase64[bits >> 18]);
     text.push_back(kBase64[(bits >> 12) & 63]);

@@ -26,13 +26,12 @@ ThreadPool::~ThreadPool() { Stop(); }
 bool ThreadPool::Submit(std::function<void()> task) {
   {
     std::unique_lock lock(mutex_);
-    changed_.wait(lock, [this] {
-      return stopping_ || queue_.size() < queue_items_max_;
-    });
+    space_.wait(
+        lock, [this] { return stopping_ || queue_.size() < queue_items_max_; });
     if (stopping_) return false;
     queue_.push_back(std::move(task));
   }
-  changed_.notify_all();
+  work_.notify_one();
   return true;
 }
 
@@ -42,7 +41,7 @@ bool ThreadPool::TrySubmit(std::function<void()> task) {
     if (stopping_ || queue_.size() >= queue_items_max_) return false;
     queue_.push_back(std::move(task));
   }
-  changed_.notify_all();
+  work_.notify_one();
   return true;
 }
 
@@ -51,7 +50,8 @@ void ThreadPool::RequestStop() {
     const std::lock_guard lock(mutex_);
     stopping_ = true;
   }
-  changed_.notify_all();
+  work_.notify_all();
+  space_.notify_all();
 }
 
 void ThreadPool::Stop() {
@@ -66,12 +66,12 @@ void ThreadPool::Run() {
     std::function<void()> task;
     {
       std::unique_lock lock(mutex_);
-      changed_.wait(lock, [this] { return stopping_ || !queue_.empty(); });
+      work_.wait(lock, [this] { return stopping_ || !queue_.empty(); });
       if (queue_.empty()) return;
       task = std::move(queue_.front());
       queue_.pop_front();
     }
-    changed_.notify_all();
+    space_.notify_one();
     task();
   }
 }

@@ -42,7 +42,8 @@ class ThreadPool {
 
   const std::size_t queue_items_max_;
   std::mutex mutex_;
-  std::condition_variable changed_;
+  std::condition_variable work_;             // A task came, or stop.
+  std::condition_variable space_;            // A task left, or stop.
   std::deque<std::function<void()>> queue_;  // Guarded by mutex_.
   bool stopping_ = false;                    // Guarded by mutex_.
   std::vector<std::thread> threads_;

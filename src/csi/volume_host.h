@@ -13,6 +13,7 @@
 
 namespace datashim::csi {
 
+/// NodeStageVolume, checked by the service.
 struct StageRequest {
   std::string volume_id;
   std::string staging_path;  ///< Absolute; kubelet made it or its parent.
@@ -20,6 +21,7 @@ struct StageRequest {
   dataset::SecretData secrets;
 };
 
+/// NodePublishVolume, first or repeated (requiresRepublish).
 struct PublishRequest {
   std::string volume_id;
   std::string staging_path;
@@ -30,6 +32,7 @@ struct PublishRequest {
   dataset::SecretData secrets;
 };
 
+/// NodeGetVolumeStats: usage and VolumeCondition.
 struct VolumeStats {
   std::uint64_t total_bytes = 0;
   std::uint64_t used_bytes = 0;
@@ -40,6 +43,7 @@ struct VolumeStats {
   std::string message;  ///< Why it is not healthy.
 };
 
+/// The process that holds the mounts.
 class VolumeHost {
  public:
   virtual ~VolumeHost() = default;
@@ -63,11 +67,13 @@ struct CreateVolumeRequest {
   dataset::SecretData secrets;
 };
 
+/// CreateVolumeResponse's volume.
 struct CreatedVolume {
   std::string volume_id;
   std::uint64_t capacity_bytes = 0;
 };
 
+/// The process that makes and deletes volumes.
 class VolumeController {
  public:
   virtual ~VolumeController() = default;

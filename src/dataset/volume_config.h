@@ -16,13 +16,14 @@ namespace datashim::dataset {
 /// The data of a Secret, base64 decoded.
 using SecretData = std::map<std::string, SecretString, std::less<>>;
 
+/// Where a volume's data is and which keys open it. Thread-compatible.
 struct VolumeConfig {
   std::string endpoint;  ///< URL with scheme; empty: AWS for the region.
   std::string bucket;
   std::string prefix;  ///< Without leading '/', with trailing '/' if not empty.
   std::string region;  ///< Empty: discovered.
   bool read_only = false;
-  bool path_style = true;  ///< false: virtual-host style.
+  bool path_style = true;     ///< false: virtual-host style.
   std::string ca_bundle_pem;  ///< Empty: the system's authorities.
   bool insecure_skip_tls_verify = false;
 

@@ -33,24 +33,24 @@ using HandleId = std::uint64_t;
 /// What a failed operation means in POSIX terms. ErrorCode is too coarse for
 /// a file system: ENOTDIR, EISDIR and ENOTEMPTY are all preconditions.
 enum class FsError {
-  kNotFound,           // ENOENT
-  kExists,             // EEXIST
-  kNotDirectory,       // ENOTDIR
-  kIsDirectory,        // EISDIR
-  kNotEmpty,           // ENOTEMPTY
-  kReadOnly,           // EROFS
-  kPermission,         // EACCES: the store refused
-  kNotSupported,       // EOPNOTSUPP
-  kInvalid,            // EINVAL
-  kNameTooLong,        // ENAMETOOLONG
-  kTooLarge,           // EFBIG
-  kNoSpace,            // ENOSPC
-  kStale,              // ESTALE: the object changed under an open handle
-  kBadHandle,          // EBADF
-  kBusy,               // EBUSY
-  kTimedOut,           // ETIMEDOUT
-  kInterrupted,        // EINTR
-  kIo,                 // EIO
+  kNotFound,      // ENOENT
+  kExists,        // EEXIST
+  kNotDirectory,  // ENOTDIR
+  kIsDirectory,   // EISDIR
+  kNotEmpty,      // ENOTEMPTY
+  kReadOnly,      // EROFS
+  kPermission,    // EACCES: the store refused
+  kNotSupported,  // EOPNOTSUPP
+  kInvalid,       // EINVAL
+  kNameTooLong,   // ENAMETOOLONG
+  kTooLarge,      // EFBIG
+  kNoSpace,       // ENOSPC
+  kStale,         // ESTALE: the object changed under an open handle
+  kBadHandle,     // EBADF
+  kBusy,          // EBUSY
+  kTimedOut,      // ETIMEDOUT
+  kInterrupted,   // EINTR
+  kIo,            // EIO
 };
 
 /// Value or FsError, with the text that went to the log.
@@ -59,6 +59,7 @@ struct FsFailure {
   std::string message;
 };
 
+/// A T or an FsFailure, as Result is a T or an Error.
 template <typename T>
 class [[nodiscard]] FsResult {
  public:
@@ -91,8 +92,10 @@ class [[nodiscard]] FsResult {
 
 using FsStatus = FsResult<std::monostate>;
 
+/// An object store has no other types.
 enum class FileType : std::uint8_t { kFile, kDirectory };
 
+/// What stat(2) shows.
 struct Attributes {
   InodeId inode = 0;
   FileType type = FileType::kFile;
@@ -119,6 +122,7 @@ struct AttributeChange {
   std::optional<HandleId> handle;  ///< ftruncate; size applies to this handle.
 };
 
+/// The flags of open(2) that matter here.
 struct OpenFlags {
   bool read = false;
   bool write = false;
@@ -127,6 +131,7 @@ struct OpenFlags {
   bool exclusive = false;  ///< Create only: O_EXCL.
 };
 
+/// An open handle, and how the kernel may cache for it.
 struct OpenResult {
   HandleId handle = 0;
   /// The kernel may keep the pages it has of this inode (FOPEN_KEEP_CACHE).
@@ -135,11 +140,13 @@ struct OpenResult {
   bool direct_io = false;
 };
 
+/// A new file, looked up once and open.
 struct CreateResult {
   Entry entry;
   OpenResult open;
 };
 
+/// One name of a directory stream.
 struct DirectoryEntry {
   std::string name;
   Entry entry;
@@ -204,8 +211,7 @@ class FileSystem {
                                         std::uint32_t mode, OpenFlags flags,
                                         Caller caller) = 0;
   /// Reads up to range.size bytes; fewer only at the end of the file.
-  virtual void Read(HandleId handle, store::ByteRange range,
-                    ReadDone done) = 0;
+  virtual void Read(HandleId handle, store::ByteRange range, ReadDone done) = 0;
   /// @return bytes taken: all of them.
   virtual FsResult<std::size_t> Write(HandleId handle, std::uint64_t offset,
                                       std::span<const std::byte> data) = 0;

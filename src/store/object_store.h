@@ -40,15 +40,17 @@ struct ObjectInfo {
   friend bool operator==(const ObjectInfo&, const ObjectInfo&) = default;
 };
 
+/// ListObjectsV2's parameters.
 struct ListRequest {
   std::string prefix;
   /// "/" groups deeper keys into `prefixes`; empty lists every key.
   std::string delimiter;
   std::string start_after;
-  std::string continuation;      ///< ListPage::continuation of the page before.
+  std::string continuation;  ///< ListPage::continuation of the page before.
   std::uint32_t keys_max = 1000;  ///< S3 caps a page at 1,000 keys.
 };
 
+/// One page of a listing.
 struct ListPage {
   std::vector<ObjectInfo> objects;    ///< Ascending by key (UTF-8 bytes).
   std::vector<std::string> prefixes;  ///< Ascending; each ends in delimiter.
