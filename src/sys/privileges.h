@@ -1,0 +1,27 @@
+// What a process gives up for good: capabilities, new privileges by exec, and
+// system calls.
+
+#pragma once
+
+#include <span>
+#include <vector>
+
+#include "base/result.h"
+
+namespace datashim::sys {
+
+/// Capabilities that a process may keep.
+enum class Capability { kSysAdmin, kDacOverride };
+
+/// Drops every capability but `kept` from all sets of the calling thread, the
+/// bounding set included, and sets no_new_privs. Threads started later inherit
+/// it, so call it before there are others. Keeping what the thread does not
+/// have is kPermissionDenied.
+Status DropPrivileges(std::span<const Capability> kept);
+
+/// Allows the named system calls only, in all threads; every other one fails
+/// with EPERM. Names that this architecture does not have are left out.
+/// Needs no_new_privs or CAP_SYS_ADMIN.
+Status AllowSystemCalls(std::span<const char* const> names);
+
+}  // namespace datashim::sys
