@@ -1,0 +1,34 @@
+// The `datashim mount` command: the same file system without Kubernetes.
+
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+namespace datashim::node {
+
+/// What the command line of `datashim mount` says. Keys come from
+/// AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN.
+struct MountOptions {
+  std::string source;  ///< s3://bucket[/prefix]
+  std::string directory;
+  std::string endpoint_url;  ///< Empty: AWS.
+  std::string region;        ///< Empty: discovered.
+  bool virtual_host_style = false;
+  std::string ca_bundle_path;
+  bool no_sign_request = false;  ///< Anonymous.
+  bool read_only = false;
+  std::uint32_t metadata_ttl_seconds = 1;
+  /// Memory for read-ahead and uploads together.
+  std::uint64_t memory_mib_max = 256;
+  std::uint32_t readahead_kib = 1024;
+  std::string log_level = "warn";
+};
+
+/// Mounts (as root), prints "mounted <directory>" on stdout, serves until
+/// SIGTERM, SIGINT or umount(8), and leaves no mount behind.
+/// Must be called before the process has another thread.
+/// @return the process's exit code.
+int RunMount(const MountOptions& options);
+
+}  // namespace datashim::node
