@@ -22,8 +22,9 @@
 
 namespace datashim::fs {
 
-/// Never reused while the process lives; a new version of an object gets a
-/// new one, so that what the kernel cached for the old one stays true.
+/// Never reused while the process lives. A version of an object that somebody
+/// else wrote gets a new one, so that what the kernel cached for the old one
+/// stays true; a file written through this file system keeps its own.
 using InodeId = std::uint64_t;
 inline constexpr InodeId kRootInode = 1;
 
@@ -177,6 +178,10 @@ struct ReadReply {
 /// Called exactly once, from the calling thread or from a fetch thread.
 using ReadDone = std::function<void(FsResult<ReadReply>)>;
 
+/// Tells apart the processes that share one open file: FUSE's lock_owner. 0 is
+/// "not known".
+using OwnerId = std::uint64_t;
+
 /// Who asks; new files belong to them.
 struct Caller {
   std::uint32_t uid = 0;
@@ -200,7 +205,7 @@ class FileSystem {
   virtual FsResult<HandleId> OpenDirectory(InodeId inode) = 0;
   /// Entries behind `offset` (0: from the start, with "." and ".."), as many
   /// as `accept` returns true for; it returns false when its buffer is full,
-  /// and then that entry is not counted as looked up.
+  /// and then that entry is not counted as looked up. "." and ".." never are.
   virtual FsStatus ReadDirectory(
       HandleId handle, std::uint64_t offset, bool count_lookups,
       const std::function<bool(const DirectoryEntry&)>& accept) = 0;
@@ -214,10 +219,13 @@ class FileSystem {
   virtual void Read(HandleId handle, store::ByteRange range, ReadDone done) = 0;
   /// @return bytes taken: all of them.
   virtual FsResult<std::size_t> Write(HandleId handle, std::uint64_t offset,
-                                      std::span<const std::byte> data) = 0;
+                                      std::span<const std::byte> data,
+                                      OwnerId owner) = 0;
   /// close(2) of one descriptor: returns when the object is in the store, or
-  /// with the error why it is not. May be called several times per handle.
-  virtual FsStatus Flush(HandleId handle) = 0;
+  /// with the error why it is not. May be called several times per handle. A
+  /// child that closes what it inherited, and did not write, is told apart by
+  /// `owner` and does not end an upload under way.
+  virtual FsStatus Flush(HandleId handle, OwnerId owner) = 0;
   virtual FsStatus Sync(HandleId handle) = 0;
   /// The last descriptor is gone. The handle is invalid from here on.
   virtual void Release(HandleId handle) = 0;
@@ -231,16 +239,6 @@ class FileSystem {
                           InodeId new_parent, std::string_view new_name,
                           bool no_replace) = 0;
   virtual StatFs GetStatFs() = 0;
-};
-
-/// Receives what the file system wants the kernel to forget. Implemented by
-/// fuse::Session; called from threads that answer no request.
-class KernelCache {
- public:
-  virtual ~KernelCache() = default;
-  /// Drops attributes and, from `offset` on, pages of the inode.
-  virtual void InvalidateInode(InodeId inode) = 0;
-  virtual void InvalidateEntry(InodeId parent, std::string_view name) = 0;
 };
 
 /// Limits and behaviour of one mounted file system. Every limit has a unit.
