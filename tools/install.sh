@@ -1,0 +1,35 @@
+#!/usr/bin/env bash
+# Installs this checkout's Datashim into the cluster of $KUBECONFIG by its chart
+# and waits until it serves.
+#
+#   tools/install.sh            the development cluster: builds the image first
+#   DATASHIM_IMAGE=REPOSITORY:TAG tools/install.sh
+#                               any cluster that can pull that image
+#
+# DATASHIM_NAMESPACE (default: dlf) is where it goes.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+: "${KUBECONFIG:?eval \"\$(make -s cluster-env)\" first}"
+
+namespace=${DATASHIM_NAMESPACE:-dlf}
+values=()
+image=${DATASHIM_IMAGE:-}
+if [[ -z $image ]]; then
+  tools/build.sh release datashim
+  # The tag is the content, so that a changed binary rolls the workloads out.
+  image=localhost/datashim:$(sha256sum build/release/src/datashim | cut -c 1-12)
+  tools/image/datashim-image.sh build/release/src/datashim "$image" build/image/datashim.tar
+  tools/devcluster/devcluster load-image build/image/datashim.tar
+  values+=(--set "image.pullPolicy=IfNotPresent")
+fi
+if [[ -n ${KUBELET_DIR:-} ]]; then values+=(--set "kubeletDir=$KUBELET_DIR"); fi
+
+helm=$(tools/devcluster/devcluster bin helm)
+# Helm installs the CRDs of a chart once and never changes them; these are ours
+# to keep up to date.
+kubectl apply --server-side --force-conflicts -f api/crds
+"$helm" upgrade --install datashim deploy/helm/datashim --namespace "$namespace" --create-namespace \
+  --set "image.repository=${image%:*}" --set "image.tag=${image##*:}" "${values[@]}"
+for workload in deployment/dataset-operator daemonset/datashim-node; do
+  kubectl rollout status --namespace "$namespace" "$workload" --timeout=120s
+done
