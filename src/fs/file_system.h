@@ -241,6 +241,16 @@ class FileSystem {
   virtual StatFs GetStatFs() = 0;
 };
 
+/// Receives what the file system wants the kernel to forget. Implemented by
+/// fuse::Session; called from threads that answer no request.
+class KernelCache {
+ public:
+  virtual ~KernelCache() = default;
+  /// Drops attributes and all pages of the inode.
+  virtual void InvalidateInode(InodeId inode) = 0;
+  virtual void InvalidateEntry(InodeId parent, std::string_view name) = 0;
+};
+
 /// Limits and behaviour of one mounted file system. Every limit has a unit.
 struct FileSystemOptions {
   bool read_only = false;
