@@ -15,7 +15,7 @@ build_packages=(
   libboost1.81-dev libssl-dev libgrpc++-dev libprotobuf-dev protobuf-compiler
   protobuf-compiler-grpc nlohmann-json3-dev libyaml-cpp-dev libpugixml-dev
   libspdlog-dev prometheus-cpp-dev libcli11-dev libisal-dev libseccomp-dev
-  libcap-dev libgtest-dev libgmock-dev libbenchmark-dev
+  libcap-dev libxxhash-dev libgtest-dev libgmock-dev libbenchmark-dev
   python3 python3-yaml python3-pytest openssl
 )
 cluster_packages=(

@@ -1,0 +1,23 @@
+// Environment: what a Dataset shows to pods with `useas: configmap`: the data
+// of the ConfigMap and of the Secret named like it. Upstream's keys, because
+// pods read them as variables "<dataset>_<key>".
+
+#pragma once
+
+#include "dataset/dataset.h"
+#include "dataset/validation.h"
+#include "dataset/volume_config.h"
+
+namespace datashim::dataset {
+
+/// endpoint, bucket, folder, region.
+StringMap ConfigMapData(const ResolvedSpec& spec);
+
+/// accessKeyID, secretAccessKey, and everything else that upstream writes:
+/// endpoint, bucket, folder, region, readonly, extract, provision,
+/// remove-on-delete.
+/// @param config spec.config with keys (WithKeysOf).
+SecretData EnvSecretData(const Dataset& dataset, const ResolvedSpec& spec,
+                         const VolumeConfig& config);
+
+}  // namespace datashim::dataset
