@@ -41,7 +41,4 @@ struct HttpResponse {
   std::string body;
 };
 
-/// The words of RFC 9110 for the status, such as "Not Found".
-std::string_view HttpReason(int status);
-
 }  // namespace datashim::net
