@@ -4,20 +4,17 @@
 #pragma once
 
 #include <span>
-#include <vector>
 
 #include "base/result.h"
 
 namespace datashim::sys {
 
-/// Capabilities that a process may keep.
-enum class Capability { kSysAdmin, kDacOverride };
-
-/// Drops every capability but `kept` from all sets of the calling thread, the
-/// bounding set included, and sets no_new_privs. Threads started later inherit
+/// Drops every capability but `kept` (CAP_* of <linux/capability.h>) from all
+/// sets of the calling thread, the bounding set included where it has
+/// CAP_SETPCAP, and sets no_new_privs. Threads started later inherit
 /// it, so call it before there are others. Keeping what the thread does not
 /// have is kPermissionDenied.
-Status DropPrivileges(std::span<const Capability> kept);
+Status DropPrivileges(std::span<const int> kept);
 
 /// Allows the named system calls only, in all threads; every other one fails
 /// with EPERM. Names that this architecture does not have are left out.

@@ -53,7 +53,4 @@ Result<ReceivedMessage> ReceiveMessage(const UniqueFd& socket,
                                        std::span<std::byte> buffer,
                                        Deadline deadline);
 
-/// Two connected sockets of the same kind.
-Result<std::pair<UniqueFd, UniqueFd>> SeqpacketPair();
-
 }  // namespace datashim::sys

@@ -21,23 +21,14 @@ struct MountParameter {
   bool is_flag = false;
 };
 
-/// What a new mount allows; set on the mount, not on its file system.
-struct MountAttributes {
-  bool read_only = false;
-  bool nosuid = true;
-  bool nodev = true;
-};
-
-/// Makes a file system of type `type` and a mount of it that is attached
-/// nowhere yet. The error carries what the kernel says on the fscontext.
+/// Makes a file system of type `type` and a mount of it (nosuid, nodev) that
+/// is attached nowhere yet. The error carries what the kernel says about it.
 Result<UniqueFd> CreateMount(const std::string& type,
-                             const std::vector<MountParameter>& parameters,
-                             const MountAttributes& attributes);
+                             const std::vector<MountParameter>& parameters);
 
-/// A copy, attached nowhere, of the mount whose root or any of whose
-/// directories `directory` is; mounts below it are not copied.
-Result<UniqueFd> CloneMount(const UniqueFd& directory,
-                            const MountAttributes& attributes);
+/// A copy (nosuid, nodev), attached nowhere, of the mount that `directory` is
+/// the root of; mounts below it are not copied.
+Result<UniqueFd> CloneMount(const UniqueFd& directory, bool read_only);
 
 /// Attaches `mount` (of CreateMount or CloneMount) to `directory`.
 Status AttachMount(const UniqueFd& mount, const UniqueFd& directory);
