@@ -31,8 +31,8 @@ struct MountSpec {
 /// A connection to the kernel, answered by MountFuse.
 struct FuseConnection {
   sys::UniqueFd fd;  ///< /dev/fuse of this mount; the caller's own copy.
-  /// true: the kernel will send INIT. false: the mount was there before, with
-  /// a process that may have answered INIT already.
+  /// true: INIT is the first request. false: the mount was there before; it
+  /// may have been answered or not.
   bool is_new = false;
 };
 
