@@ -30,7 +30,9 @@ struct ClientOptions {
   /// flood the API server. A call waits for its turn.
   double requests_per_second = 50;
   double requests_burst = 100;
-  /// Tries of one call, the first included; see retry.h for what is retried.
+  /// Tries of one call, the first included. Again is tried what is idempotent
+  /// (all but create, update and JSON patch) and failed in the network or with
+  /// 5xx, and any call that was refused with 429.
   int attempts_max = 5;
   std::size_t response_bytes_max = 32u << 20;
 };
@@ -100,12 +102,12 @@ class Client {
                           std::string_view namespace_name,
                           const ListOptions& options, Deadline deadline);
   /// One page; `continue_token` empty: the first. kOutOfRange when the token
-  /// has expired and the list must start again.
+  /// has expired and the list must start again, kCancelled after `stop`.
   Result<ObjectList> ListPage(const ResourceType& type,
                               std::string_view namespace_name,
                               const ListOptions& options,
                               std::string_view continue_token,
-                              Deadline deadline);
+                              Deadline deadline, std::stop_token stop = {});
 
   // Name and namespace of what is written come from its metadata. The writers
   // return the object as it is stored now.
@@ -147,6 +149,9 @@ class Client {
 
  private:
   class Impl;
+  Result<Json> ApplyTo(std::string_view subresource, const ResourceType& type,
+                       const Json& object, const ApplyOptions& options,
+                       Deadline deadline);
   explicit Client(std::unique_ptr<Impl> impl);
   std::unique_ptr<Impl> impl_;
 };

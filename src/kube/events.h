@@ -3,7 +3,9 @@
 
 #pragma once
 
+#include <chrono>
 #include <condition_variable>
+#include <cstddef>
 #include <cstdint>
 #include <deque>
 #include <memory>
@@ -14,6 +16,7 @@
 #include <string_view>
 
 #include "base/clock.h"
+#include "base/result.h"
 #include "base/thread_pool.h"
 #include "kube/client.h"
 #include "kube/object.h"
@@ -131,7 +134,8 @@ class EventRecorder {
 
  private:
   void Run();
-  void Send(const Notice& notice);
+  void Send(const Notice& notice, Deadline deadline);
+  Status Write(const EventWrite& write, Deadline deadline);
 
   Client& client_;
   const EventOptions options_;

@@ -3,8 +3,8 @@
 
 #pragma once
 
-#include <atomic>
-#include <condition_variable>
+#include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <shared_mutex>
@@ -32,9 +32,6 @@ struct InformerOptions {
   /// Drops from each object, before it is kept, what nobody reads.
   /// metadata.managedFields is always dropped: often half of the bytes.
   std::function<void(Json&)> transform;
-  /// Every so often every object is told again as an update that changed
-  /// nothing (before == after); zero: never.
-  Duration resync{};
   ReflectorOptions reflector;
 };
 
@@ -75,12 +72,10 @@ class Informer {
   std::size_t size() const;
 
   struct Metrics {
-    std::uint64_t lists = 0;
+    std::uint64_t lists = 0;  ///< More than 1: a watch could not go on.
     std::uint64_t watches = 0;
-    std::uint64_t events = 0;
-    /// Lists that a 410 Gone or a broken watch made necessary.
-    std::uint64_t relists = 0;
-    std::string last_error;  ///< Empty while all is well.
+    std::uint64_t events = 0;  ///< Bookmarks included.
+    std::string last_error;    ///< Empty while all is well.
   };
   Metrics metrics() const;
   const ResourceType& type() const { return type_; }
@@ -90,8 +85,9 @@ class Informer {
   void ListOnePage(const ReflectorAction& action);
   void WatchOnce(const ReflectorAction& action);
   void OnEvent(WatchEvent event);
-  void Tell(const std::vector<ObjectChange>& changes);
-  void SetError(const Error* error);
+  std::shared_ptr<Json> Strip(std::shared_ptr<Json> object) const;
+  void Tell(const ObjectChange& change);
+  void SetError(const Error& error);
 
   Client& client_;
   const ResourceType type_;
@@ -104,10 +100,10 @@ class Informer {
   std::vector<ObjectPtr> listed_;  ///< Pages of a list that is under way.
 
   mutable std::shared_mutex mutex_;
-  std::condition_variable_any synced_changed_;
-  ObjectCache cache_;    // Guarded by mutex_.
-  bool synced_ = false;  // Guarded by mutex_.
-  Metrics metrics_;      // Guarded by mutex_.
+  ObjectCache cache_;         // Guarded by mutex_.
+  bool synced_ = false;       // Guarded by mutex_.
+  Metrics metrics_;           // Guarded by mutex_.
+  std::stop_source settled_;  ///< "Stopped" once synced or stopping.
   std::stop_source stop_;
   std::unique_ptr<ThreadPool> thread_;
 };

@@ -9,6 +9,7 @@
 #include <set>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "kube/object.h"
@@ -34,7 +35,8 @@ class ObjectCache {
  public:
   using Indexes = std::map<std::string, IndexFunction, std::less<>>;
 
-  explicit ObjectCache(Indexes indexes) : index_functions_(indexes) {}
+  explicit ObjectCache(Indexes indexes)
+      : index_functions_(std::move(indexes)) {}
 
   /// Adds or replaces. An object with the resourceVersion that is here already
   /// changes nothing: both members of the result are the same.
@@ -44,7 +46,7 @@ class ObjectCache {
   /// Makes `objects` the whole content; only real changes are returned,
   /// deletions first. An object that was deleted and made anew under its name
   /// (another uid) counts as deleted and added.
-  std::vector<ObjectChange> Replace(std::vector<ObjectPtr> objects);
+  std::vector<ObjectChange> Replace(const std::vector<ObjectPtr>& objects);
 
   /// Null if it is not here.
   ObjectPtr Get(const ObjectKey& key) const;

@@ -61,6 +61,7 @@ class Reflector {
 
  private:
   void BackOff();
+  void ListAgain();
 
   const ReflectorOptions options_;
   const std::function<double()> random_;

@@ -25,9 +25,6 @@ struct WatchEvent {
 /// An object is at most 1.5 MiB in etcd; its JSON, with fields for people, may
 /// be a little longer than what is stored.
 inline constexpr std::size_t kWatchLineBytesMax = 8u << 20;
-/// Deeper JSON than any object that the API server stores.
-inline constexpr int kJsonDepthMax = 128;
-
 /// Incremental: feed it what arrives, in pieces of any size. Thread-compatible.
 class WatchParser {
  public:
@@ -36,8 +33,8 @@ class WatchParser {
 
   /// Parses the complete lines among all bytes so far; appends to `events`.
   /// @return what ended the watch: the code of an ERROR event (kOutOfRange for
-  ///     410 Gone), kDataLoss for a line that is no event, kResourceExhausted
-  ///     for a line that is too long. Events before it are appended.
+  ///     410 Gone), or kDataLoss for a line that is no event or too long. The
+  ///     events before it are appended.
   Status Feed(std::string_view bytes, std::vector<WatchEvent>& events);
 
  private:

@@ -4,14 +4,16 @@
 
 #pragma once
 
+#include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <deque>
 #include <map>
-#include <memory>
 #include <mutex>
 #include <optional>
 #include <set>
 #include <stop_token>
+#include <utility>
 #include <vector>
 
 #include "base/clock.h"
@@ -100,15 +102,16 @@ class WorkQueue {
   Metrics metrics() const;
 
  private:
-  using Waiters = std::vector<std::shared_ptr<std::stop_source>>;
+  /// REQUIRES: mutex_ is held.
+  void WakeOne();
 
   Clock& clock_;
   mutable std::mutex mutex_;
-  WorkQueueCore core_;      // Guarded by mutex_.
-  Waiters waiters_;         // Guarded by mutex_. One for each Get that waits.
-  std::uint64_t adds_ = 0;  // Guarded by mutex_.
-  std::uint64_t retries_ = 0;  // Guarded by mutex_.
-  bool shut_down_ = false;     // Guarded by mutex_.
+  WorkQueueCore core_;                     // Guarded by mutex_.
+  std::vector<std::stop_source> waiters_;  // Guarded by mutex_. One per Get.
+  std::uint64_t adds_ = 0;                 // Guarded by mutex_.
+  std::uint64_t retries_ = 0;              // Guarded by mutex_.
+  bool shut_down_ = false;                 // Guarded by mutex_.
 };
 
 }  // namespace datashim::kube
