@@ -47,6 +47,7 @@ enum class FsError {
   kTooLarge,      // EFBIG
   kNoSpace,       // ENOSPC
   kStale,         // ESTALE: the object changed under an open handle
+  kCrossDevice,   // EXDEV: rename of a directory; mv copies instead
   kBadHandle,     // EBADF
   kBusy,          // EBUSY
   kTimedOut,      // ETIMEDOUT

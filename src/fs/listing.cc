@@ -1,0 +1,217 @@
+#include "fs/listing.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "fs/error_map.h"
+
+namespace datashim::fs {
+namespace {
+
+std::int64_t ToNanoseconds(WallTime time) {
+  return std::chrono::duration_cast<std::chrono::nanoseconds>(
+             time.time_since_epoch())
+      .count();
+}
+
+WallTime FromNanoseconds(std::int64_t ns) {
+  return WallTime(std::chrono::duration_cast<WallTime::duration>(
+      std::chrono::nanoseconds(ns)));
+}
+
+// Compares keys as the store sorts them: bytes, with '/' behind a directory.
+int CompareKeys(std::string_view a, bool a_slash, std::string_view b,
+                bool b_slash) {
+  const std::size_t shared = std::min(a.size(), b.size());
+  if (const int order = a.substr(0, shared).compare(b.substr(0, shared))) {
+    return order;
+  }
+  const auto next = [shared](std::string_view text, bool slash) {
+    if (text.size() > shared) {
+      return int{static_cast<unsigned char>(text[shared])};
+    }
+    return slash ? int{'/'} : -1;
+  };
+  return next(a, a_slash) - next(b, b_slash);
+}
+
+}  // namespace
+
+Listing::Listing(store::ObjectStore& store, std::string prefix,
+                 MonotonicTime started, Duration request_timeout,
+                 HiddenKeys& hidden)
+    : store_(store),
+      prefix_(std::move(prefix)),
+      started_(started),
+      request_timeout_(request_timeout),
+      hidden_(hidden) {}
+
+bool Listing::complete() const {
+  const std::lock_guard lock(mutex_);
+  return complete_;
+}
+
+std::size_t Listing::size() const {
+  const std::lock_guard lock(mutex_);
+  return slots_.size();
+}
+
+ListedName Listing::Copy(const Slot& slot) const {
+  ListedName listed;
+  listed.name = NameOf(slot);
+  listed.type = slot.type;
+  listed.size = slot.size;
+  listed.modified = FromNanoseconds(slot.modified_ns);
+  listed.etag =
+      text_.substr(slot.text_offset + slot.name_bytes, slot.etag_bytes);
+  listed.inode = slot.inode;
+  return listed;
+}
+
+ListedName Listing::At(std::size_t index) const {
+  const std::lock_guard lock(mutex_);
+  return Copy(slots_.at(index));
+}
+
+InodeId Listing::KeepInode(std::size_t index, InodeId inode) {
+  const std::lock_guard lock(mutex_);
+  Slot& slot = slots_.at(index);
+  if (slot.inode == 0) slot.inode = inode;
+  return slot.inode;
+}
+
+FsResult<std::vector<ListedName>> Listing::Read(std::size_t index,
+                                                std::size_t count) {
+  std::unique_lock lock(mutex_);
+  while (slots_.size() <= index && !complete_) {
+    if (fetching_) {
+      fetched_.wait(lock);
+      continue;
+    }
+    if (auto failure = FetchPage(lock)) return *failure;
+  }
+  std::vector<ListedName> names;
+  for (std::size_t i = index; i < slots_.size() && names.size() < count; ++i) {
+    names.push_back(Copy(slots_[i]));
+  }
+  return names;
+}
+
+// Asks without the lock, so that Find and readers of earlier pages go on.
+std::optional<FsFailure> Listing::FetchPage(
+    std::unique_lock<std::mutex>& lock) {
+  store::ListRequest request;
+  request.prefix = prefix_;
+  request.delimiter = "/";
+  request.continuation = continuation_;
+  fetching_ = true;
+  lock.unlock();
+  auto page = store_.List(request, Deadline::After(request_timeout_));
+  lock.lock();
+  fetching_ = false;
+  fetched_.notify_all();
+  if (!page.ok()) return ToFsFailure(page.error());
+  if (slots_.size() + page->objects.size() + page->prefixes.size() >
+      kDirectoryNamesMax) {
+    return FsFailure{FsError::kTooLarge,
+                     "directory \"" + prefix_ + "\" has more than " +
+                         std::to_string(kDirectoryNamesMax) + " names"};
+  }
+  AddPage(*page);
+  if (!page->continuation.empty() && page->continuation == continuation_) {
+    return FsFailure{FsError::kIo, "listing of \"" + prefix_ +
+                                       "\" does not advance: the store sent "
+                                       "the same continuation twice"};
+  }
+  continuation_ = std::move(page->continuation);
+  complete_ = continuation_.empty();
+  return std::nullopt;
+}
+
+// Merges the two sorted lists of a page into the order of the keys.
+void Listing::AddPage(const store::ListPage& page) {
+  auto object = page.objects.begin();
+  auto prefix = page.prefixes.begin();
+  while (object != page.objects.end() || prefix != page.prefixes.end()) {
+    const bool object_first =
+        prefix == page.prefixes.end() ||
+        (object != page.objects.end() && object->key < *prefix);
+    if (object_first) {
+      AddFile(*object++);
+    } else {
+      AddDirectory(*prefix++);
+    }
+  }
+}
+
+void Listing::AddFile(const store::ObjectInfo& object) {
+  if (object.key == prefix_ || !object.key.starts_with(prefix_)) return;
+  const std::string_view name =
+      std::string_view(object.key).substr(prefix_.size());
+  if (const char* why = WhyHidden(name)) {
+    hidden_.Add(object.key, why);
+    return;
+  }
+  Slot slot{};
+  slot.size = object.size;
+  slot.modified_ns = ToNanoseconds(object.modified);
+  slot.type = FileType::kFile;
+  AddSlot(name, object.etag, slot);
+}
+
+void Listing::AddDirectory(std::string_view prefix) {
+  if (!prefix.starts_with(prefix_) || !prefix.ends_with('/')) return;
+  std::string_view name = prefix.substr(prefix_.size());
+  name.remove_suffix(1);
+  if (const char* why = WhyHidden(name)) {
+    hidden_.Add(std::string(prefix), why);
+    return;
+  }
+  // "a" was listed before, with names such as "a-b" in between: the directory
+  // takes its place.
+  if (const auto file = FindSorted(name, false)) {
+    Slot& slot = slots_[*file];
+    slot.type = FileType::kDirectory;
+    slot.size = 0;
+    slot.etag_bytes = 0;
+    slot.inode = 0;
+    return;
+  }
+  Slot slot{};
+  slot.type = FileType::kDirectory;
+  slot.sorts_as_directory = true;
+  AddSlot(name, {}, slot);
+}
+
+void Listing::AddSlot(std::string_view name, std::string_view etag, Slot slot) {
+  slot.text_offset = text_.size();
+  slot.name_bytes = static_cast<std::uint16_t>(name.size());
+  slot.etag_bytes = static_cast<std::uint16_t>(
+      std::min<std::size_t>(etag.size(), UINT16_MAX));
+  text_ += name;
+  text_ += etag.substr(0, slot.etag_bytes);
+  slots_.push_back(slot);
+}
+
+std::optional<std::size_t> Listing::FindSorted(std::string_view name,
+                                               bool as_directory) const {
+  const auto at = std::lower_bound(
+      slots_.begin(), slots_.end(), name,
+      [&](const Slot& slot, std::string_view wanted) {
+        return CompareKeys(NameOf(slot), slot.sorts_as_directory, wanted,
+                           as_directory) < 0;
+      });
+  if (at == slots_.end() || NameOf(*at) != name ||
+      at->sorts_as_directory != as_directory) {
+    return std::nullopt;
+  }
+  return static_cast<std::size_t>(at - slots_.begin());
+}
+
+std::optional<std::size_t> Listing::Find(std::string_view name) const {
+  const std::lock_guard lock(mutex_);
+  if (const auto file = FindSorted(name, false)) return file;
+  return FindSorted(name, true);
+}
+
+}  // namespace datashim::fs

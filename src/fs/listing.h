@@ -1,0 +1,105 @@
+// Listing: the names in one directory as one LIST saw them, read page by page
+// while somebody reads them, and shared by all who read the directory then.
+//
+// Knows no inodes but the numbers it is told to keep.
+
+#pragma once
+
+#include <condition_variable>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/clock.h"
+#include "fs/file_system.h"
+#include "fs/names.h"
+#include "store/object_store.h"
+
+namespace datashim::fs {
+
+/// Names one directory may have; listing more fails with kTooLarge. 4 Mi of
+/// them take about 400 MB.
+inline constexpr std::size_t kDirectoryNamesMax = std::size_t{4} << 20;
+
+/// One name as the listing knows it.
+struct ListedName {
+  std::string name;
+  FileType type = FileType::kFile;
+  std::uint64_t size = 0;
+  WallTime modified;
+  std::string etag;
+  InodeId inode = 0;  ///< What KeepInode was told; 0 before.
+};
+
+/// Thread-safe. Names keep their index; a name is there once: where the bucket
+/// has "a" and "a/b", it is the directory.
+class Listing {
+ public:
+  /// `prefix`: the directory's key with '/' at its end, or "" for the root.
+  /// `started` is the age of everything in it.
+  Listing(store::ObjectStore& store, std::string prefix, MonotonicTime started,
+          Duration request_timeout, HiddenKeys& hidden);
+
+  MonotonicTime started() const { return started_; }
+
+  /// Copies up to `count` names from `index` on, reading pages of the store as
+  /// far as needed. Empty behind the last.
+  FsResult<std::vector<ListedName>> Read(std::size_t index, std::size_t count);
+
+  /// Whether every page was read, so that Find knows all names.
+  bool complete() const;
+  std::size_t size() const;
+  /// The index of the name, among the pages read.
+  std::optional<std::size_t> Find(std::string_view name) const;
+  ListedName At(std::size_t index) const;
+  /// Remembers which inode the name got, unless it has one.
+  /// @return the inode it has now.
+  InodeId KeepInode(std::size_t index, InodeId inode);
+
+ private:
+  struct Slot {
+    std::uint64_t text_offset;  // Name, then etag.
+    std::uint64_t size;
+    std::int64_t modified_ns;
+    InodeId inode;
+    std::uint16_t name_bytes;
+    std::uint16_t etag_bytes;
+    FileType type;
+    // Sorted as "name/": a directory, unless it was a file at first.
+    bool sorts_as_directory;
+  };
+
+  std::string_view NameOf(const Slot& slot) const {
+    return std::string_view(text_).substr(slot.text_offset, slot.name_bytes);
+  }
+  std::optional<std::size_t> FindSorted(std::string_view name,
+                                        bool as_directory) const;
+  ListedName Copy(const Slot& slot) const;
+  std::optional<FsFailure> FetchPage(std::unique_lock<std::mutex>& lock);
+  void AddPage(const store::ListPage& page);
+  void AddFile(const store::ObjectInfo& object);
+  void AddDirectory(std::string_view prefix);
+  void AddSlot(std::string_view name, std::string_view etag, Slot slot);
+
+  store::ObjectStore& store_;
+  const std::string prefix_;
+  const MonotonicTime started_;
+  const Duration request_timeout_;
+  HiddenKeys& hidden_;
+
+  mutable std::mutex mutex_;
+  std::condition_variable fetched_;
+  // Guarded by mutex_.
+  std::vector<Slot> slots_;  // Ascending by key, as the store lists.
+  std::string text_;
+  std::string continuation_;
+  bool complete_ = false;
+  bool fetching_ = false;
+};
+
+}  // namespace datashim::fs
