@@ -9,6 +9,7 @@
 #include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "base/result.h"
 
@@ -16,8 +17,9 @@ namespace datashim::dataset {
 
 using StringMap = std::map<std::string, std::string, std::less<>>;
 
-/// Bounds of what is taken from an object; the CRD's schema has the same.
+/// Bounds of spec.local and spec.remote; the CRD's schema has the same.
 inline constexpr std::size_t kSpecKeysMax = 64;
+inline constexpr std::size_t kSpecKeyBytesMax = 253;
 inline constexpr std::size_t kSpecValueBytesMax = 4096;
 
 /// One half of the status, as upstream has it: `status` is "", "Initializing",
@@ -37,7 +39,6 @@ struct Dataset {
   std::string uid;
   std::int64_t generation = 0;
   StringMap labels;
-  StringMap annotations;
   bool being_deleted = false;  ///< metadata.deletionTimestamp is set.
 
   /// Absent and empty differ: `local` wins over `remote` if it is there.
