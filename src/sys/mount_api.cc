@@ -107,7 +107,7 @@ Result<UniqueFd> OpenDirectoryRoot(const std::string& path) {
 Result<UniqueFd> OpenBeneath(const UniqueFd& root,
                              const std::string& relative) {
   open_how how = {};
-  how.flags = O_PATH | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW;
+  how.flags = O_PATH | O_DIRECTORY | O_CLOEXEC;
   how.resolve = kResolve;
   for (;;) {
     UniqueFd fd(static_cast<int>(::syscall(
