@@ -1,5 +1,6 @@
 # shellcheck shell=bash
 # Settings and helpers that every part of the development cluster uses.
+# shellcheck disable=SC2034  # what is set here is used in the other files
 
 # All state of the running cluster. Fixed and short: unix sockets live below
 # it, and their paths must stay under 108 bytes. `down` removes it.

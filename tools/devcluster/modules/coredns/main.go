@@ -11,13 +11,9 @@ import (
 
 	_ "github.com/coredns/coredns/plugin/cache"
 	_ "github.com/coredns/coredns/plugin/errors"
-	_ "github.com/coredns/coredns/plugin/forward"
 	_ "github.com/coredns/coredns/plugin/health"
-	_ "github.com/coredns/coredns/plugin/hosts"
 	_ "github.com/coredns/coredns/plugin/kubernetes"
 	_ "github.com/coredns/coredns/plugin/loadbalance"
-	_ "github.com/coredns/coredns/plugin/log"
-	_ "github.com/coredns/coredns/plugin/loop"
 	_ "github.com/coredns/coredns/plugin/metrics"
 	_ "github.com/coredns/coredns/plugin/ready"
 	_ "github.com/coredns/coredns/plugin/reload"
@@ -25,12 +21,11 @@ import (
 )
 
 func main() {
-	// A query passes through the plugins in this order; it is the order of
-	// the stock build with the plugins left out that are not linked.
+	// A query passes through the plugins in this order. Other than in the stock
+	// build, template comes last: it answers what is left over.
 	dnsserver.Directives = []string{
-		"reload", "ready", "health", "prometheus", "errors", "log",
-		"loadbalance", "cache", "template", "hosts", "kubernetes", "loop",
-		"forward",
+		"reload", "ready", "health", "prometheus", "errors", "loadbalance",
+		"cache", "kubernetes", "template",
 	}
 	coremain.Run()
 }
