@@ -16,10 +16,8 @@
 
 namespace datashim::fuse {
 
-Dispatcher::Dispatcher(fs::FileSystem& file_system, Duration negative_entry_ttl)
-    : fs_(file_system),
-      negative_entry_ttl_(negative_entry_ttl),
-      pending_reads_(std::make_shared<PendingReads>()) {}
+Dispatcher::Dispatcher(fs::FileSystem& file_system)
+    : fs_(file_system), pending_reads_(std::make_shared<PendingReads>()) {}
 
 void Dispatcher::Dispatch(const Request& request,
                           const std::shared_ptr<Channel>& channel) {
@@ -61,13 +59,7 @@ void Dispatcher::ReplyEntry(const Call& call,
 }
 
 void Dispatcher::Serve(const Call& call, const request::LookUp& body) {
-  const auto entry = fs_.LookUp(call.inode(), body.name);
-  if (!entry.ok() && entry.error() == fs::FsError::kNotFound &&
-      negative_entry_ttl_ > Duration::zero()) {
-    ReplyWith(call, NegativeEntryOut(negative_entry_ttl_));
-    return;
-  }
-  ReplyEntry(call, entry);
+  ReplyEntry(call, fs_.LookUp(call.inode(), body.name));
 }
 
 void Dispatcher::Serve(const Call&, const request::Forget& body) {

@@ -23,7 +23,7 @@ namespace datashim::fuse {
 class Dispatcher {
  public:
   /// `file_system` outlives it.
-  Dispatcher(fs::FileSystem& file_system, Duration negative_entry_ttl);
+  explicit Dispatcher(fs::FileSystem& file_system);
 
   /// Serves one request that came from `channel`. Blocks as long as the file
   /// system does; READ is answered whenever its data is there.
@@ -82,7 +82,6 @@ class Dispatcher {
   void ReplyEntry(const Call& call, const fs::FsResult<fs::Entry>& entry);
 
   fs::FileSystem& fs_;
-  const Duration negative_entry_ttl_;
   // Shared with the completions of READs, which may come after Stop.
   const std::shared_ptr<PendingReads> pending_reads_;
 };

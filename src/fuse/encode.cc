@@ -69,19 +69,12 @@ wire::AttrOut ToAttrOut(const fs::Entry& entry) {
 }
 
 wire::EntryOut ToEntryOut(const fs::Entry& entry) {
-  wire::EntryOut out = NegativeEntryOut(entry.valid_for);
-  out.nodeid = entry.attributes.inode;
-  out.attr_valid = out.entry_valid;
-  out.attr_valid_nsec = out.entry_valid_nsec;
-  out.attr = ToAttr(entry.attributes);
-  return out;
-}
-
-wire::EntryOut NegativeEntryOut(Duration valid_for) {
-  const WireTime valid = ToTimeout(valid_for);
+  const WireTime valid = ToTimeout(entry.valid_for);
   wire::EntryOut out{};
-  out.entry_valid = valid.seconds;
-  out.entry_valid_nsec = valid.nanoseconds;
+  out.nodeid = entry.attributes.inode;
+  out.entry_valid = out.attr_valid = valid.seconds;
+  out.entry_valid_nsec = out.attr_valid_nsec = valid.nanoseconds;
+  out.attr = ToAttr(entry.attributes);
   return out;
 }
 

@@ -15,8 +15,6 @@ namespace datashim::fuse {
 wire::Attr ToAttr(const fs::Attributes& attributes);
 wire::AttrOut ToAttrOut(const fs::Entry& entry);
 wire::EntryOut ToEntryOut(const fs::Entry& entry);
-/// Tells the kernel that the name does not exist, for `valid_for`.
-wire::EntryOut NegativeEntryOut(Duration valid_for);
 wire::OpenOut ToOpenOut(const fs::OpenResult& open);
 wire::StatfsOut ToStatfsOut(const fs::StatFs& statfs);
 

@@ -66,10 +66,9 @@ TEST(EncodeTest, EntriesAreValidForTheirTime) {
   EXPECT_EQ(attr.attr_valid, 1u);
   EXPECT_EQ(attr.attr_valid_nsec, 500'000'000u);
   EXPECT_EQ(attr.attr.ino, 9u);
-  const wire::EntryOut none = NegativeEntryOut(std::chrono::seconds(5));
-  EXPECT_EQ(none.nodeid, 0u);
-  EXPECT_EQ(none.entry_valid, 5u);
-  EXPECT_EQ(NegativeEntryOut(std::chrono::seconds(-5)).entry_valid, 0u);
+  fs::Entry expired = File(9, 1);
+  expired.valid_for = std::chrono::seconds(-5);
+  EXPECT_EQ(ToEntryOut(expired).entry_valid, 0u);
 }
 
 TEST(EncodeTest, OpenFlags) {

@@ -74,11 +74,11 @@ class Session::Impl {
   Impl(sys::UniqueFd device, fs::FileSystem& file_system,
        const SessionOptions& options)
       : options_(options),
-        dispatcher_(file_system, options.negative_entry_ttl),
+        dispatcher_(file_system),
         channel_(std::make_shared<Channel>(std::move(device))) {}
 
   Status Start(Deadline deadline);
-  bool WaitForEnd(Deadline deadline);
+  bool WaitForEnd(Deadline deadline, std::stop_token stop);
   bool serving() const;
   void Stop();
   /// Null before Start and after Stop.
@@ -107,7 +107,7 @@ class Session::Impl {
   std::mutex stop_mutex_;  // One Stop at a time.
 
   mutable std::mutex mutex_;
-  std::condition_variable changed_;
+  std::condition_variable_any changed_;
   // All below are guarded by mutex_.
   std::shared_ptr<Channel> channel_;
   std::shared_ptr<Notifier> notifier_;
@@ -260,9 +260,9 @@ void Session::Impl::HandleReceiveError(int error) {
   changed_.notify_all();
 }
 
-bool Session::Impl::WaitForEnd(Deadline deadline) {
+bool Session::Impl::WaitForEnd(Deadline deadline, std::stop_token stop) {
   std::unique_lock lock(mutex_);
-  return changed_.wait_until(lock, deadline.time(),
+  return changed_.wait_until(lock, std::move(stop), deadline.time(),
                              [&] { return state_ == State::kEnded; });
 }
 
@@ -307,8 +307,8 @@ Session::~Session() { Stop(); }
 
 Status Session::Start(Deadline deadline) { return impl_->Start(deadline); }
 
-bool Session::WaitForEnd(Deadline deadline) {
-  return impl_->WaitForEnd(deadline);
+bool Session::WaitForEnd(Deadline deadline, std::stop_token stop) {
+  return impl_->WaitForEnd(deadline, std::move(stop));
 }
 
 bool Session::serving() const { return impl_->serving(); }

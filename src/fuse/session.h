@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <stop_token>
 #include <string_view>
 
 #include "base/clock.h"
@@ -30,8 +31,6 @@ struct SessionOptions {
   /// its process dies, so leave it off where another process shall go on with
   /// the requests of a dead one.
   bool clone_device = false;
-  /// How long the kernel may keep that a name does not exist.
-  Duration negative_entry_ttl{};
 };
 
 /// Life: made, Start, (Wait), Stop. Thread-safe. As KernelCache it may be
@@ -54,8 +53,9 @@ class Session final : public fs::KernelCache {
   Status Start(Deadline deadline);
 
   /// Waits until the mount is gone (unmounted or aborted) or Stop was called.
-  /// @return false if neither happened until the deadline.
-  bool WaitForEnd(Deadline deadline);
+  /// @return false if neither happened until the deadline or a request of
+  ///     `stop`.
+  bool WaitForEnd(Deadline deadline, std::stop_token stop = {});
 
   /// True from Start until the mount is gone or Stop.
   bool serving() const;
