@@ -1,0 +1,181 @@
+#include "cli/cli.h"
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <functional>
+#include <string>
+
+#include "base/log.h"
+#include "keeper/keeper.h"
+#include "node/mount.h"
+#include "node/node.h"
+#include "operator/operator.h"
+#include "sys/signals.h"
+
+namespace datashim::cli {
+namespace {
+
+/// What the parsed command line asks for; runs it and returns the exit code.
+using Command = std::function<int()>;
+
+void AddLogLevel(CLI::App& command, std::string& level) {
+  command.add_option("--log-level", level, "Lines below it are dropped")
+      ->check(CLI::IsMember({"debug", "info", "warn", "error"}))
+      ->capture_default_str();
+}
+
+void AddOperator(CLI::App& app, Command& chosen) {
+  static controllers::OperatorOptions options;
+  CLI::App* const command = app.add_subcommand(
+      "operator", "Dataset controllers and pod webhook (in the Deployment)");
+  command
+      ->add_option("--namespace", options.namespace_name,
+                   "Of its Lease, certificates and volume Secrets")
+      ->envname("POD_NAMESPACE")
+      ->capture_default_str();
+  command
+      ->add_option("--kubeconfig", options.kubeconfig,
+                   "Default: the service account of the pod")
+      ->envname("KUBECONFIG");
+  command
+      ->add_option("--identity", options.identity,
+                   "Of this replica. Default: the host's name")
+      ->envname("POD_NAME");
+  command->add_option("--leader-election", options.leader_election)
+      ->capture_default_str();
+  command->add_option("--webhook-port", options.webhook_port)
+      ->capture_default_str();
+  command->add_option("--webhook-service", options.webhook_service)
+      ->capture_default_str();
+  command
+      ->add_option("--webhook-configuration", options.webhook_configuration,
+                   "MutatingWebhookConfiguration whose caBundle is kept")
+      ->capture_default_str();
+  command->add_option("--certificate-secret", options.certificate_secret)
+      ->capture_default_str();
+  command->add_option("--health-port", options.health_port)
+      ->capture_default_str();
+  AddLogLevel(*command, options.log_level);
+  command->callback([&chosen] {
+    chosen = [] {
+      const auto signals = sys::StopOnSignals();
+      if (!signals.ok()) {
+        log::Error("operator: cannot handle signals",
+                   {{"error", signals.error().message}});
+        return 1;
+      }
+      return controllers::RunOperator(options, (*signals)->token());
+    };
+  });
+}
+
+void AddNode(CLI::App& app, Command& chosen) {
+  static node::NodeOptions options;
+  CLI::App* const command = app.add_subcommand(
+      "node", "CSI node plugin and file systems (in the DaemonSet)");
+  command->add_option("--node-name", options.node_name, "Kubernetes node")
+      ->envname("NODE_NAME")
+      ->required();
+  command->add_option("--kubelet-dir", options.kubelet_dir)
+      ->capture_default_str();
+  command->add_option("--plugin-dir", options.plugin_dir, "Of csi.sock")
+      ->capture_default_str();
+  command->add_option("--registry-dir", options.registry_dir)
+      ->capture_default_str();
+  command->add_option("--keeper-socket", options.keeper_socket)
+      ->capture_default_str();
+  command->add_option("--health-port", options.health_port, "0: none")
+      ->capture_default_str();
+  command
+      ->add_option("--memory-bytes-max", options.memory_bytes_max,
+                   "Read-ahead and uploads of one mount together")
+      ->capture_default_str();
+  AddLogLevel(*command, options.log_level);
+  command->callback(
+      [&chosen] { chosen = [] { return node::RunNode(options); }; });
+}
+
+void AddKeeper(CLI::App& app, Command& chosen) {
+  static keeper::KeeperOptions options;
+  static std::string log_level = "info";
+  CLI::App* const command = app.add_subcommand(
+      "keeper", "Privileged mounter without network (in the DaemonSet)");
+  command->add_option("--keeper-socket", options.socket_path)
+      ->capture_default_str();
+  command->add_option("--kubelet-dir", options.kubelet_dir)
+      ->capture_default_str();
+  command->add_option("--fuse-device", options.fuse_device_path)
+      ->capture_default_str();
+  AddLogLevel(*command, log_level);
+  command->callback([&chosen] {
+    chosen = [] {
+      log::SetLevel(log_level);
+      return keeper::RunKeeper(options);
+    };
+  });
+}
+
+void AddMount(CLI::App& app, Command& chosen) {
+  static node::MountOptions options;
+  CLI::App* const command =
+      app.add_subcommand("mount", "Mount a bucket without Kubernetes (root)");
+  command->footer(
+      "Keys: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN.\n"
+      "Prints \"mounted DIR\" when ready; ends on SIGTERM, SIGINT or "
+      "umount.\n\n"
+      "Examples:\n"
+      "  datashim mount s3://models/llama /mnt/llama --read-only\n"
+      "  datashim mount s3://data /mnt/data --endpoint-url "
+      "http://127.0.0.1:9000\n");
+  command->add_option("source", options.source, "s3://bucket[/prefix]")
+      ->required();
+  command->add_option("directory", options.directory, "Where to mount")
+      ->required();
+  command->add_option("--endpoint-url", options.endpoint_url, "Default: AWS")
+      ->envname("AWS_ENDPOINT_URL");
+  command->add_option("--region", options.region, "Default: found out")
+      ->envname("AWS_REGION");
+  command->add_flag("--virtual-host-style", options.virtual_host_style,
+                    "http://bucket.host/key instead of http://host/bucket/key");
+  command->add_option("--ca-bundle", options.ca_bundle_path, "PEM file")
+      ->envname("AWS_CA_BUNDLE");
+  command->add_flag("--no-sign-request", options.no_sign_request,
+                    "Anonymous access");
+  command->add_flag("--read-only", options.read_only);
+  command->add_option("--metadata-ttl", options.metadata_ttl_seconds, "Seconds")
+      ->capture_default_str();
+  command->add_option("--memory-mib-max", options.memory_mib_max)
+      ->capture_default_str();
+  command->add_option("--readahead-kib", options.readahead_kib)
+      ->capture_default_str();
+  AddLogLevel(*command, options.log_level);
+  command->callback(
+      [&chosen] { chosen = [] { return node::RunMount(options); }; });
+}
+
+}  // namespace
+
+int Run(int argc, char** argv) {
+  CLI::App app("Datashim: buckets as files in pods, by two labels.");
+  app.set_version_flag("--version",
+                       std::string("datashim ") + DATASHIM_VERSION);
+  app.require_subcommand(1);
+  app.footer(
+      "Each command has its own --help. Example:\n"
+      "  datashim mount s3://models /mnt/models --read-only\n");
+  Command chosen;
+  AddOperator(app, chosen);
+  AddNode(app, chosen);
+  AddKeeper(app, chosen);
+  AddMount(app, chosen);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    // CLI11 prints help to stdout and mistakes to stderr; its own codes are
+    // above 100.
+    return app.exit(error) == 0 ? 0 : 2;
+  }
+  return chosen();
+}
+
+}  // namespace datashim::cli
