@@ -69,10 +69,10 @@ down() {
   tracking=$(tracking_root)
   mapfile -t roots < <(cgroup_roots)
   # kubelet first, which would start again what is ended next.
-  end_processes 2 "$tracking/kubelet"
-  end_processes 0 "${roots[@]/%//pods}"
+  end_processes "$tracking/kubelet"
+  end_processes "${roots[@]/%//kubepods}"
   remove_tasks
-  end_processes 3 "${roots[@]}"
+  end_processes "${roots[@]}"
   unmount_all
   network_down
   remove_cgroups

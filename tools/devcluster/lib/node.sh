@@ -20,6 +20,7 @@ EOF
 }
 
 start_containerd() {
+  ! main_pid containerd >/dev/null || return 0
   write_cni_config
   mkdir -p "$STATE/containerd"
   cat >"$STATE/containerd/config.toml" <<EOF
@@ -49,6 +50,7 @@ disabled_plugins = [
     runtime_type = "io.containerd.runc.v2"
     [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc.options]
       SystemdCgroup = false
+      Root = "$STATE/run/runc"
 EOF
   start containerd "$(command -v containerd)" --config "$STATE/containerd/config.toml"
 }
@@ -79,9 +81,8 @@ volumePluginDir: $STATE/kubelet/volume-plugins
 # Works with and without systemd, on cgroup v1 and v2.
 cgroupDriver: cgroupfs
 failCgroupV1: false
-cgroupsPerQOS: false
 enforceNodeAllocatable: []
-cgroupRoot: /$CGROUP/pods
+cgroupRoot: /$CGROUP
 failSwapOn: false
 oomScoreAdj: 0
 # The root device need not be visible to cadvisor, and images are never fetched:
@@ -94,7 +95,9 @@ EOF
 }
 
 start_kubelet() {
+  ! main_pid kubelet >/dev/null || return 0
   write_kubelet_config
+  prepare_pod_cgroups
   mkdir -p "$KUBELET_DIR"
   if ! is_mounted "$KUBELET_DIR"; then
     # A shared mount of its own: a mount that a pod makes here with Bidirectional
@@ -108,6 +111,8 @@ start_kubelet() {
 }
 
 start_kube_proxy() {
+  # It ends by itself when its configuration file is written, be it the same.
+  ! main_pid kube-proxy >/dev/null || return 0
   # The conntrack sysctls belong to the machine, not to a network namespace.
   cat >"$STATE/kube-proxy.yaml" <<EOF
 apiVersion: kubeproxy.config.k8s.io/v1alpha1

@@ -2,9 +2,9 @@
 # Starts, finds and ends the processes of the cluster.
 #
 # Whose process is whose is the kernel's knowledge, not that of a pid file: each
-# component runs in a cgroup of its own below CGROUP, pods run below CGROUP/pods,
-# and whatever they fork stays there. `down` ends what is in these cgroups and
-# nothing else.
+# component runs in a cgroup of its own below CGROUP, pods run below
+# CGROUP/kubepods, and whatever they fork stays there. `down` ends what is in
+# these cgroups and nothing else.
 
 readonly CGROUP=datashim-devcluster
 declare -A STARTED=()
@@ -84,23 +84,15 @@ component_failed() {
   die "$component $what; the whole log: $LOG/$component.log"
 }
 
-# end_processes SECONDS FOLDER...: asks what is in these cgroups to end, and kills
-# what is left after so many seconds.
+# Ends what is in these cgroups. Nothing is asked to end by itself: whatever the
+# processes would still write, `down` removes.
 end_processes() {
-  local seconds=$1 signal=TERM deadline pids
-  shift
-  ((seconds > 0)) || signal=KILL
-  deadline=$((SECONDS + seconds))
-  pids=$(pids_below "$@")
-  # shellcheck disable=SC2086  # one word per pid
-  [[ -z $pids ]] || kill -s "$signal" $pids 2>/dev/null || true
+  local deadline=$((SECONDS + 10)) pids
   while pids=$(pids_below "$@") && [[ -n $pids ]]; do
-    if ((SECONDS >= deadline + 10)); then
-      die "processes do not end, not even killed: $(paste -sd ' ' <<<"$pids")"
-    fi
+    ((SECONDS < deadline)) || die "processes do not end, not even killed: $(paste -sd ' ' <<<"$pids")"
     # Again and again: what is killed may have forked meanwhile.
-    # shellcheck disable=SC2086
-    ((SECONDS < deadline)) || kill -s KILL $pids 2>/dev/null || true
+    # shellcheck disable=SC2086  # one word per pid
+    kill -s KILL $pids 2>/dev/null || true
     sleep 0.05
   done
 }
@@ -110,6 +102,26 @@ cgroup_roots() {
   local mount
   while read -r mount; do
     if [[ -d $mount/$CGROUP ]]; then echo "$mount/$CGROUP"; fi
+  done < <(cgroup_mounts)
+}
+
+# kubelet wants its cgroup root to be there in every hierarchy, and with v2 the
+# controllers to be available in it.
+prepare_pod_cgroups() {
+  local mount file controller
+  while read -r mount; do
+    if [[ -e $mount/cgroup.controllers ]]; then
+      for controller in $(<"$mount/cgroup.controllers"); do
+        echo "+$controller" >"$mount/cgroup.subtree_control"
+      done
+    fi
+    mkdir -p "$mount/$CGROUP"
+    for file in cpuset.mems cpuset.cpus; do
+      # In v1 a new cpuset is empty, and an empty one takes no process.
+      if [[ -e $mount/$CGROUP/$file && -z $(<"$mount/$CGROUP/$file") ]]; then
+        cat "$mount/$file" >"$mount/$CGROUP/$file"
+      fi
+    done
   done < <(cgroup_mounts)
 }
 

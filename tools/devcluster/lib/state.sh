@@ -54,7 +54,9 @@ unmount_all() {
 # they were not there before. ABSENT-BEFORE...
 remove_built_in_paths() {
   local path
-  rm -f /var/lib/cni/results/datashim-devcluster-*
+  # CNI's notes about the pods name the network namespaces.
+  { grep -lrF "$STATE/" /var/lib/cni/results 2>/dev/null || true; } |
+    xargs --no-run-if-empty rm -f
   if [[ -d /var/log/containers ]]; then
     find /var/log/containers -lname "$LOG/*" -delete
   fi
