@@ -26,6 +26,8 @@ enum InodeFlag : std::uint8_t {
   kInodeHasMode = 1 << 3,
   kInodeHasOwner = 1 << 4,
   kInodeHasModified = 1 << 5,
+  /// Open for writing here: what the store says of the name is older.
+  kInodeWriter = 1 << 6,
 };
 
 /// The fixed part of an inode: plain bytes, so that a log of them can be

@@ -37,14 +37,15 @@ int CompareKeys(std::string_view a, bool a_slash, std::string_view b,
 
 }  // namespace
 
-Listing::Listing(store::ObjectStore& store, std::string prefix,
-                 MonotonicTime started, Duration request_timeout,
-                 HiddenKeys& hidden)
+Listing::Listing(store::ObjectStore& store, std::string prefix, bool empty,
+                 Duration request_timeout, HiddenKeys& hidden, Clock& clock)
     : store_(store),
       prefix_(std::move(prefix)),
-      started_(started),
       request_timeout_(request_timeout),
-      hidden_(hidden) {}
+      hidden_(hidden),
+      clock_(clock),
+      started_(clock.Now()),
+      complete_(empty) {}
 
 bool Listing::complete() const {
   const std::lock_guard lock(mutex_);
@@ -56,8 +57,14 @@ std::size_t Listing::size() const {
   return slots_.size();
 }
 
-ListedName Listing::Copy(const Slot& slot) const {
+ListedName Listing::Copy(std::size_t index) const {
+  const Slot& slot = slots_.at(index);
+  const auto page = std::upper_bound(pages_.begin(), pages_.end(), index,
+                                     [](std::size_t wanted, const auto& entry) {
+                                       return wanted < entry.first;
+                                     });
   ListedName listed;
+  listed.as_of = std::prev(page)->second;
   listed.name = NameOf(slot);
   listed.type = slot.type;
   listed.size = slot.size;
@@ -70,7 +77,7 @@ ListedName Listing::Copy(const Slot& slot) const {
 
 ListedName Listing::At(std::size_t index) const {
   const std::lock_guard lock(mutex_);
-  return Copy(slots_.at(index));
+  return Copy(index);
 }
 
 InodeId Listing::KeepInode(std::size_t index, InodeId inode) {
@@ -92,7 +99,7 @@ FsResult<std::vector<ListedName>> Listing::Read(std::size_t index,
   }
   std::vector<ListedName> names;
   for (std::size_t i = index; i < slots_.size() && names.size() < count; ++i) {
-    names.push_back(Copy(slots_[i]));
+    names.push_back(Copy(i));
   }
   return names;
 }
@@ -105,6 +112,7 @@ std::optional<FsFailure> Listing::FetchPage(
   request.delimiter = "/";
   request.continuation = continuation_;
   fetching_ = true;
+  const MonotonicTime asked = clock_.Now();
   lock.unlock();
   auto page = store_.List(request, Deadline::After(request_timeout_));
   lock.lock();
@@ -117,6 +125,7 @@ std::optional<FsFailure> Listing::FetchPage(
                      "directory \"" + prefix_ + "\" has more than " +
                          std::to_string(kDirectoryNamesMax) + " names"};
   }
+  pages_.emplace_back(slots_.size(), asked);
   AddPage(*page);
   if (!page->continuation.empty() && page->continuation == continuation_) {
     return FsFailure{FsError::kIo, "listing of \"" + prefix_ +

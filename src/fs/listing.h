@@ -33,7 +33,8 @@ struct ListedName {
   std::uint64_t size = 0;
   WallTime modified;
   std::string etag;
-  InodeId inode = 0;  ///< What KeepInode was told; 0 before.
+  InodeId inode = 0;    ///< What KeepInode was told; 0 before.
+  MonotonicTime as_of;  ///< When its page was asked for.
 };
 
 /// Thread-safe. Names keep their index; a name is there once: where the bucket
@@ -41,10 +42,12 @@ struct ListedName {
 class Listing {
  public:
   /// `prefix`: the directory's key with '/' at its end, or "" for the root.
-  /// `started` is the age of everything in it.
-  Listing(store::ObjectStore& store, std::string prefix, MonotonicTime started,
-          Duration request_timeout, HiddenKeys& hidden);
+  /// `empty`: it is known to have no names; nothing is read.
+  Listing(store::ObjectStore& store, std::string prefix, bool empty,
+          Duration request_timeout, HiddenKeys& hidden, Clock& clock);
 
+  /// No later than when its first page was asked for: what it knows, and what
+  /// it does not have, was true then or later.
   MonotonicTime started() const { return started_; }
 
   /// Copies up to `count` names from `index` on, reading pages of the store as
@@ -79,7 +82,7 @@ class Listing {
   }
   std::optional<std::size_t> FindSorted(std::string_view name,
                                         bool as_directory) const;
-  ListedName Copy(const Slot& slot) const;
+  ListedName Copy(std::size_t index) const;
   std::optional<FsFailure> FetchPage(std::unique_lock<std::mutex>& lock);
   void AddPage(const store::ListPage& page);
   void AddFile(const store::ObjectInfo& object);
@@ -88,15 +91,18 @@ class Listing {
 
   store::ObjectStore& store_;
   const std::string prefix_;
-  const MonotonicTime started_;
   const Duration request_timeout_;
   HiddenKeys& hidden_;
+  Clock& clock_;
+  const MonotonicTime started_;
 
   mutable std::mutex mutex_;
   std::condition_variable fetched_;
   // Guarded by mutex_.
   std::vector<Slot> slots_;  // Ascending by key, as the store lists.
   std::string text_;
+  // Index of a page's first slot, and when the page was asked for.
+  std::vector<std::pair<std::size_t, MonotonicTime>> pages_;
   std::string continuation_;
   bool complete_ = false;
   bool fetching_ = false;

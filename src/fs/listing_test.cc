@@ -14,8 +14,8 @@ using ::testing::IsEmpty;
 class ListingTest : public ::testing::Test {
  protected:
   Listing Of(std::string prefix) {
-    return Listing(store_, std::move(prefix), {}, std::chrono::seconds(10),
-                   hidden_);
+    return Listing(store_, std::move(prefix), false, std::chrono::seconds(10),
+                   hidden_, clock_);
   }
   // Names, directories with '/', of at most `count` from `index` on.
   static std::vector<std::string> Names(Listing& listing, std::size_t index,
@@ -33,6 +33,7 @@ class ListingTest : public ::testing::Test {
 
   store::MemoryStore store_{{.list_keys_max = 3}};
   HiddenKeys hidden_;
+  FakeClock clock_;
 };
 
 TEST_F(ListingTest, FilesAndDirectoriesAcrossPages) {

@@ -1,0 +1,300 @@
+// Open files: Open, Create, Read, Write, Flush, Sync, Release.
+
+#include <utility>
+
+#include "base/log.h"
+#include "fs/error_map.h"
+#include "fs/object_file_system.h"
+
+namespace datashim::fs {
+namespace {
+
+FsStatus Ok() { return std::monostate{}; }
+
+}  // namespace
+
+FsResult<ObjectFileSystem::Handle> ObjectFileSystem::FindHandle(
+    HandleId handle) {
+  const auto found = handles_.find(handle);
+  if (found == handles_.end()) return FsError::kBadHandle;
+  return found->second;
+}
+
+FsResult<OpenResult> ObjectFileSystem::OpenLocked(Inode& inode,
+                                                  OpenFlags flags) {
+  const InodeId id = inode.record.id;
+  const auto open = files_.find(id);
+  const bool has_writer = open != files_.end() && open->second.writer;
+  const auto key = tree_.inodes().Key(inode);
+  if (flags.write && !has_writer) {
+    if (!key) return FsError::kStale;  // Deleted, or another version by now.
+    if (flags.append && !flags.truncate &&
+        inode.record.size > upload_context_.part_bytes) {
+      return FsFailure{
+          FsError::kNotSupported,
+          "object \"" + *key + "\": it is too large to be appended to"};
+    }
+  }
+  OpenFile& file = files_[id];
+  if (flags.write) {
+    if (!has_writer) {
+      file.writer = std::make_shared<FileWriter>(
+          upload_context_,
+          ObjectVersion{*key, std::string(inode.etag()), inode.record.size});
+      inode.set(kInodeWriter);
+      // A write makes the time that utimens set an old one.
+      inode.set(kInodeHasModified, false);
+    }
+    ++file.writing_handles;
+  }
+  ++file.handles;
+  ++inode.record.handles;
+  handles_[++last_handle_] = {id, flags.write, flags.append};
+  OpenResult result;
+  result.handle = last_handle_;
+  result.direct_io = file.writer != nullptr;
+  result.keep_cache = !result.direct_io && !inode.has(kInodeRewritten);
+  if (!result.direct_io) inode.set(kInodeRewritten, false);
+  return result;
+}
+
+FsResult<OpenResult> ObjectFileSystem::Open(InodeId id, OpenFlags flags) {
+  flags.write = flags.write || flags.truncate;
+  FsResult<OpenResult> result = FsError::kIo;
+  {
+    const Lock lock(mutex_);
+    auto inode = FindInode(id);
+    if (!inode.ok()) return inode.failure();
+    if ((*inode)->is_directory()) return FsError::kIsDirectory;
+    if (flags.write && options_.read_only) return FsError::kReadOnly;
+    // The kernel then looks the name up anew, and opens the new version.
+    if ((*inode)->has(kInodeStale)) return FsError::kStale;
+    result = OpenLocked(**inode, flags);
+  }
+  if (result.ok() && flags.truncate) {
+    auto truncated = Truncate(id, 0, result->handle);
+    if (!truncated.ok()) {
+      Release(result->handle);
+      return truncated.failure();
+    }
+  }
+  return result;
+}
+
+FsResult<CreateResult> ObjectFileSystem::OpenExisting(const Entry& entry,
+                                                      OpenFlags flags) {
+  FsResult<OpenResult> open = FsError::kExists;
+  if (entry.attributes.type == FileType::kDirectory) {
+    open = FsError::kIsDirectory;
+  } else if (!flags.exclusive) {
+    open = Open(entry.attributes.inode, flags);
+  }
+  if (!open.ok()) {
+    Forget(entry.attributes.inode, 1);
+    return open.failure();
+  }
+  CreateResult result{entry, *open};
+  if (flags.truncate) result.entry.attributes.size = 0;
+  return result;
+}
+
+FsResult<CreateResult> ObjectFileSystem::Create(InodeId parent,
+                                                std::string_view name,
+                                                std::uint32_t mode,
+                                                OpenFlags flags,
+                                                Caller caller) {
+  if (options_.read_only) return FsError::kReadOnly;
+  FsResult<Place> place = [&] {
+    const Lock lock(mutex_);
+    return PlaceOf(parent, name);
+  }();
+  if (!place.ok()) return place.failure();
+  auto there = LookUpPlace(*place);
+  if (!there.ok()) return there.failure();
+  if (*there) return OpenExisting(**there, flags);
+
+  const Lock lock(mutex_);
+  auto directory = FindDirectory(parent);
+  if (!directory.ok()) return directory.failure();
+  InodeTable& inodes = tree_.inodes();
+  // Somebody else of this mount may have been faster.
+  if (inodes.FindChild(parent, name) != nullptr) return FsError::kExists;
+  Inode& inode = inodes.Insert(inodes.NewId(), parent, name, FileType::kFile);
+  inode.record.mode = mode & 07777;
+  inode.record.uid = caller.uid;
+  inode.record.gid = caller.gid;
+  inode.record.modified_ns = ToNanoseconds(clock_.WallNow());
+  inode.record.lookups = 1;
+  for (const InodeFlag flag :
+       {kInodeLocal, kInodeWriter, kInodeHasMode, kInodeHasOwner}) {
+    inode.set(flag);
+  }
+  files_[inode.record.id].writer = std::make_shared<FileWriter>(
+      upload_context_, place->key, flags.exclusive);
+  // Also when it is only read: its close makes the object.
+  flags.write = true;
+  flags.append = false;
+  auto open = OpenLocked(inode, flags);
+  return CreateResult{EntryOf(inode, clock_.Now()), *open};
+}
+
+std::shared_ptr<ReadFile> ObjectFileSystem::ReaderOf(Inode& inode,
+                                                     OpenFile& file) {
+  if (file.reader) return file.reader;
+  const auto key = tree_.inodes().Key(inode);
+  if (!key) return nullptr;
+  file.reader =
+      read_path_.Open({*key, std::string(inode.etag()), inode.record.size});
+  return file.reader;
+}
+
+void ObjectFileSystem::Read(HandleId id, store::ByteRange range,
+                            ReadDone done) {
+  std::shared_ptr<FileWriter> writer;
+  std::shared_ptr<ReadFile> reader;
+  InodeId inode_id = 0;
+  {
+    const Lock lock(mutex_);
+    const auto handle = handles_.find(id);
+    if (handle != handles_.end()) {
+      inode_id = handle->second.inode;
+      OpenFile& file = files_.at(inode_id);
+      writer = file.writer;
+      Inode* inode = tree_.inodes().Find(inode_id);
+      reader = ReaderOf(*inode, file);
+    }
+  }
+  if (inode_id == 0) return done(FsError::kBadHandle);
+  if (writer) {
+    if (auto reply = writer->Read(range)) return done(std::move(*reply));
+  }
+  if (!reader) return done(FsError::kStale);
+  read_path_.Read(
+      reader, range,
+      [this, inode_id, done = std::move(done)](FsResult<ReadReply> reply) {
+        if (!reply.ok() && reply.error() == FsError::kStale) {
+          MarkStale(inode_id);
+        }
+        done(std::move(reply));
+      });
+}
+
+FsResult<std::size_t> ObjectFileSystem::Write(HandleId id, std::uint64_t offset,
+                                              std::span<const std::byte> data,
+                                              OwnerId owner) {
+  std::shared_ptr<FileWriter> writer;
+  bool append = false;
+  {
+    const Lock lock(mutex_);
+    auto handle = FindHandle(id);
+    if (!handle.ok()) return handle.failure();
+    if (!handle->writes) return FsError::kBadHandle;
+    writer = files_.at(handle->inode).writer;
+    append = handle->append;
+  }
+  auto written = writer->Write(offset, data, append, owner);
+  if (!written.ok()) return written.failure();
+  return data.size();
+}
+
+FsStatus ObjectFileSystem::Flush(HandleId id, OwnerId owner) {
+  std::shared_ptr<FileWriter> writer;
+  InodeId inode = 0;
+  {
+    const Lock lock(mutex_);
+    auto handle = FindHandle(id);
+    if (!handle.ok()) return handle.failure();
+    if (!handle->writes) return Ok();
+    inode = handle->inode;
+    writer = files_.at(inode).writer;
+  }
+  return Complete(inode, *writer, owner);
+}
+
+FsStatus ObjectFileSystem::Sync(HandleId id) { return Flush(id, 0); }
+
+FsStatus ObjectFileSystem::Complete(InodeId inode, FileWriter& writer,
+                                    OwnerId owner) {
+  auto info = writer.CompleteFor(owner);
+  if (!info.ok()) {
+    log::Warn("a file could not be stored",
+              {{"error", FsErrorName(info.error())},
+               {"why", info.failure().message}});
+    return info.failure();
+  }
+  if (*info) ApplyVersion(inode, **info);
+  return Ok();
+}
+
+void ObjectFileSystem::ApplyVersion(InodeId id, const store::ObjectInfo& info) {
+  std::shared_ptr<ReadFile> old_reader;
+  {
+    const Lock lock(mutex_);
+    Inode* inode = tree_.inodes().Find(id);
+    if (inode == nullptr) return;
+    const MonotonicTime now = clock_.Now();
+    InodeRecord& record = inode->record;
+    record.size = info.size;
+    record.checked_ns = ToNanoseconds(now);
+    if (!inode->has(kInodeHasModified)) {
+      const bool unknown = info.modified == WallTime();
+      record.modified_ns =
+          ToNanoseconds(unknown ? clock_.WallNow() : info.modified);
+    }
+    inode->SetEtag(info.etag);
+    inode->set(kInodeLocal, false);
+    inode->set(kInodeRewritten);
+    if (auto key = tree_.inodes().Key(*inode)) tree_.NoteChanged(*key, now);
+    const auto file = files_.find(id);
+    if (file != files_.end()) old_reader = std::move(file->second.reader);
+  }
+  if (old_reader) read_path_.Close(*old_reader);
+}
+
+// What could not be stored is gone: a new file loses its name, an old one is
+// what the store says again.
+std::shared_ptr<FileWriter> ObjectFileSystem::EndWriting(Inode& inode,
+                                                         OpenFile& file) {
+  inode.set(kInodeWriter, false);
+  if (file.writer->dirty()) {
+    inode.record.checked_ns = 0;
+    if (inode.has(kInodeLocal) && inode.record.parent != 0) {
+      tree_.DetachName(inode);
+    }
+  }
+  return std::exchange(file.writer, nullptr);
+}
+
+void ObjectFileSystem::Release(HandleId id) {
+  std::shared_ptr<FileWriter> writer;
+  InodeId inode_id = 0;
+  {
+    const Lock lock(mutex_);
+    const auto found = handles_.find(id);
+    if (found == handles_.end()) return;
+    inode_id = found->second.inode;
+    if (found->second.writes) writer = files_.at(inode_id).writer;
+  }
+  // For closes that were not the writer's own, and a last try for others.
+  if (writer) (void)Complete(inode_id, *writer, 0);
+
+  std::shared_ptr<ReadFile> reader;
+  {
+    const Lock lock(mutex_);
+    if (handles_.erase(id) == 0) return;
+    const auto open = files_.find(inode_id);
+    OpenFile& file = open->second;
+    Inode& inode = *tree_.inodes().Find(inode_id);
+    if (writer && --file.writing_handles == 0) {
+      writer = EndWriting(inode, file);
+    }
+    if (--file.handles == 0) {
+      reader = std::move(file.reader);
+      files_.erase(open);
+    }
+    tree_.inodes().DropHandle(inode_id);
+  }
+  if (reader) read_path_.Close(*reader);
+}
+
+}  // namespace datashim::fs

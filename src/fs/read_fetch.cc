@@ -1,0 +1,186 @@
+// The half of ReadPath that fetches: threads, memory, eviction.
+
+#include <algorithm>
+#include <utility>
+
+#include "fs/error_map.h"
+#include "fs/read_parts.h"
+#include "fs/read_path.h"
+
+namespace datashim::fs {
+namespace {
+
+// Without work for this long, the memory goes back to the kernel.
+constexpr auto kTrimAfter = std::chrono::seconds(30);
+
+bool Overlap(store::ByteRange a, store::ByteRange b) {
+  return a.offset < b.end() && b.offset < a.end();
+}
+
+}  // namespace
+
+void ReadPath::Post(std::size_t events) {
+  if (events == 0) return;
+  {
+    const std::lock_guard lock(wake_mutex_);
+    ++posts_;
+  }
+  if (events >= options_.fetches_max) return wake_.notify_all();
+  for (std::size_t i = 0; i < events; ++i) wake_.notify_one();
+}
+
+void ReadPath::Wake() {
+  if (wants_memory_.exchange(false)) Post(1);
+}
+
+void ReadPath::Run(bool trims) {
+  std::uint64_t seen = 0;
+  while (true) {
+    PartPtr part;
+    {
+      const std::lock_guard lock(mutex_);
+      if (stopping_) return;
+      part = TakePart();
+    }
+    if (part) {
+      Fetch(part);
+      continue;
+    }
+    std::unique_lock lock(wake_mutex_);
+    const auto posted = [&] { return posts_ != seen; };
+    if (!trims) {
+      wake_.wait(lock, posted);
+    } else if (!wake_.wait_for(lock, kTrimAfter, posted)) {
+      lock.unlock();
+      pool_.TrimIfIdle();
+      continue;
+    }
+    seen = posts_;
+  }
+}
+
+// The next part to fetch, with its buffer. Demand is served in order: the
+// first one that waits for memory holds up the others, so that it gets some.
+ReadPath::PartPtr ReadPath::TakePart() {
+  const bool demand = !demanded_.empty();
+  std::list<PartPtr>& queue = demand ? demanded_ : ahead_;
+  if (queue.empty()) return nullptr;
+  if (!demand && ahead_fetches_ == ahead_fetches_max_) return nullptr;
+  PartPtr part = queue.front();
+  if (!GiveBuffer(*part, demand)) {
+    memory_short_ = true;
+    return nullptr;
+  }
+  part->state = Part::State::kFetching;
+  queue.pop_front();
+  if (!demand) {
+    part->fetched_ahead = true;
+    ++ahead_fetches_;
+  }
+  // Wake woke one thread, this one; there may be memory for more.
+  if (std::exchange(memory_short_, false) && !queue.empty()) Post(1);
+  return part;
+}
+
+bool ReadPath::GiveBuffer(Part& part, bool demand) {
+  for (bool last_try = false;;) {
+    if (auto buffer = pool_.TryAllocate(part.range.size, BufferUse::kRead)) {
+      part.buffer = std::move(*buffer);
+      return true;
+    }
+    if (EvictOne(demand)) continue;
+    if (demand && Shrink(part)) continue;
+    if (last_try) return false;
+    // Before the last try, so that memory freed after it wakes us.
+    wants_memory_ = true;
+    last_try = true;
+  }
+}
+
+// Memory is short: fetches no more than what reads wait for.
+bool ReadPath::Shrink(Part& part) {
+  std::uint64_t begin = part.range.end();
+  std::uint64_t end = part.range.offset;
+  for (const PendingPtr& read : part.waiters) {
+    if (!read->done) continue;
+    begin = std::min(begin, std::max(read->range.offset, part.range.offset));
+    end = std::max(end, std::min(read->range.end(), part.range.end()));
+  }
+  if (begin >= end || end - begin == part.range.size) return false;
+  auto node = part.file->parts.extract(part.range.offset);
+  part.range = {begin, end - begin};
+  node.key() = begin;
+  part.file->parts.insert(std::move(node));
+  return true;
+}
+
+// Evicts a part that no reply uses, one that was read before if there is one.
+// What the oldest waiting read needs stays.
+bool ReadPath::EvictOne(bool unread_too) {
+  const PendingRead* oldest =
+      pending_.empty() ? nullptr : pending_.front().get();
+  Part* victim = nullptr;
+  for (Part* part : ready_) {
+    const PartPtr& owner = part->file->parts.find(part->range.offset)->second;
+    if (owner.use_count() > 1) continue;
+    if (oldest != nullptr && oldest->file == part->file &&
+        Overlap(oldest->range, part->range)) {
+      continue;
+    }
+    if (part->read) {
+      victim = part;
+      break;
+    }
+    if (victim == nullptr && unread_too) victim = part;
+  }
+  if (victim == nullptr) return false;
+  Erase(*victim);
+  return true;
+}
+
+bool ReadPath::ReclaimOne() {
+  const std::lock_guard lock(mutex_);
+  return EvictOne(true);
+}
+
+void ReadPath::Fetch(const PartPtr& part) {
+  std::string key;
+  std::string etag;
+  std::uint32_t relocations = 0;
+  {
+    const std::lock_guard lock(mutex_);
+    key = part->file->version.key;
+    etag = part->file->version.etag;
+    relocations = part->file->relocations;
+  }
+  const Result<std::size_t> got =
+      store_.Get(key, etag, part->range, part->buffer.first(part->range.size),
+                 Deadline::After(options_.request_timeout));
+  Finished finished;
+  std::size_t queued = 0;
+  {
+    const std::lock_guard lock(mutex_);
+    if (std::exchange(part->fetched_ahead, false)) --ahead_fetches_;
+    if (part->state == Part::State::kErased) {
+      // Closed meanwhile.
+    } else if (got.ok() && *got == part->range.size) {
+      queued = Arrived(*part, finished);
+    } else if (relocations != part->file->relocations) {
+      part->buffer.Reset();  // Renamed meanwhile: once more, from there.
+      part->state = Part::State::kDemanded;
+      part->queued = demanded_.insert(demanded_.begin(), part);
+    } else if (got.ok()) {
+      Failed(*part,
+             {FsError::kIo, "object \"" + key + "\": the store sent " +
+                                std::to_string(*got) + " bytes of " +
+                                std::to_string(part->range.size)},
+             finished);
+    } else {
+      Failed(*part, ToReadFailure(got.error()), finished);
+    }
+  }
+  Post(queued);
+  Deliver(std::move(finished));
+}
+
+}  // namespace datashim::fs

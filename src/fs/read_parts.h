@@ -1,0 +1,57 @@
+// The inner types of ReadPath, for its own .cc files only.
+
+#pragma once
+
+#include "fs/read_path.h"
+
+namespace datashim::fs {
+
+/// Guarded by ReadPath::mutex_. Its parts do not overlap.
+class ReadFile : public std::enable_shared_from_this<ReadFile> {
+ public:
+  ReadFile(ObjectVersion version_in, const ReadPlannerOptions& options)
+      : version(std::move(version_in)), planner(version.size, options) {}
+
+  ObjectVersion version;
+  std::uint32_t relocations = 0;
+  ReadPlanner planner;
+  std::map<std::uint64_t, std::shared_ptr<ReadPath::Part>> parts;
+  bool closed = false;
+};
+
+/// A read that waits for parts.
+struct ReadPath::PendingRead {
+  std::shared_ptr<ReadFile> file;
+  store::ByteRange range;
+  ReadDone done;
+  std::size_t parts_missing = 0;
+  std::list<PendingPtr>::iterator place;  // In pending_.
+};
+
+/// A range of an object: queued, then fetched into its buffer, then read.
+struct ReadPath::Part {
+  enum class State { kAhead, kDemanded, kFetching, kReady, kErased };
+
+  std::shared_ptr<ReadFile> file;
+  store::ByteRange range;
+  State state = State::kAhead;
+  bool fetched_ahead = false;  // Counts in ahead_fetches_.
+  bool read = false;           // Some reply had bytes of it.
+  Buffer buffer;
+  std::vector<PendingPtr> waiters;
+  std::list<PartPtr>::iterator queued;  // When kAhead or kDemanded.
+  std::list<Part*>::iterator ready;     // When kReady.
+};
+
+/// Keeps the parts of a reply; when it ends they may be evicted.
+struct ReadPath::Hold {
+  explicit Hold(ReadPath& path_in) : path(path_in) {}
+  ~Hold() {
+    parts.clear();
+    path.Wake();
+  }
+  ReadPath& path;
+  std::vector<PartPtr> parts;
+};
+
+}  // namespace datashim::fs
