@@ -38,8 +38,8 @@ struct ClientOptions {
 };
 
 struct ListOptions {
-  std::string label_selector;
-  std::string field_selector;
+  std::string label_selector{};
+  std::string field_selector{};
   int page_items = 500;  ///< What kubectl and client-go ask for at a time.
 };
 
@@ -52,7 +52,7 @@ struct ObjectList {
 struct ApplyOptions {
   /// Take fields from other managers instead of failing with kAborted.
   bool force = true;
-  std::string field_manager;  ///< Empty: that of the client.
+  std::string field_manager{};  ///< Empty: that of the client.
 };
 
 enum class PatchType { kMerge, kJson };
@@ -62,14 +62,14 @@ enum class Propagation { kBackground, kForeground, kOrphan };
 struct DeleteOptions {
   Propagation propagation = Propagation::kBackground;
   /// Preconditions; empty: none. A mismatch is kAborted.
-  std::string uid;
-  std::string resource_version;
+  std::string uid{};
+  std::string resource_version{};
 };
 
 struct WatchOptions {
-  std::string label_selector;
-  std::string field_selector;
-  std::string resource_version;
+  std::string label_selector{};
+  std::string field_selector{};
+  std::string resource_version{};
   std::chrono::seconds timeout{300};  ///< After which the server ends it.
   /// Silence after which the connection is taken for dead. The API server
   /// sends a bookmark about every minute.

@@ -29,8 +29,8 @@ struct Config {
 
 /// What a pod knows about its cluster; parameters, so that tests can say.
 struct InClusterEnvironment {
-  std::string service_host;  ///< $KUBERNETES_SERVICE_HOST; may be IPv6.
-  std::string service_port;  ///< $KUBERNETES_SERVICE_PORT
+  std::string service_host{};  ///< $KUBERNETES_SERVICE_HOST; may be IPv6.
+  std::string service_port{};  ///< $KUBERNETES_SERVICE_PORT
   std::string service_account_dir =
       "/var/run/secrets/kubernetes.io/serviceaccount";
 };

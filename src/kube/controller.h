@@ -34,11 +34,11 @@ class Outcome {
 };
 
 struct ControllerOptions {
-  std::string name;  ///< In logs and thread names.
+  std::string name{};  ///< In logs and thread names.
   std::size_t workers = 2;
   /// The deadline that one reconcile gets.
   Duration reconcile_timeout = std::chrono::seconds(30);
-  WorkQueueOptions queue;
+  WorkQueueOptions queue{};
 };
 
 /// Thread-safe. Life: construct, wire informers' handlers to queue(), Start,

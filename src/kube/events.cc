@@ -19,17 +19,6 @@ std::string_view WordOf(EventType type) {
   return type == EventType::kNormal ? "Normal" : "Warning";
 }
 
-/// At most `bytes_max` bytes, cut where a UTF-8 character begins.
-std::string CutText(std::string_view text, std::size_t bytes_max) {
-  if (text.size() <= bytes_max) return std::string(text);
-  static constexpr std::string_view kEllipsis = "…";
-  std::size_t end = bytes_max - kEllipsis.size();
-  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) {
-    --end;
-  }
-  return std::string(text.substr(0, end)) + std::string(kEllipsis);
-}
-
 std::string SeriesId(const Notice& notice) {
   // '\n' is in no name, uid or reason, and the message is the last part.
   return notice.about.uid + "\n" + notice.about.kind + "\n" +
@@ -52,6 +41,16 @@ ObjectKey EventKey(const Notice& notice, WallTime wall_now) {
 }
 
 }  // namespace
+
+std::string CutText(std::string_view text, std::size_t bytes_max) {
+  if (text.size() <= bytes_max) return std::string(text);
+  static constexpr std::string_view kEllipsis = "…";
+  std::size_t end = bytes_max - kEllipsis.size();
+  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) {
+    --end;
+  }
+  return std::string(text.substr(0, end)) + std::string(kEllipsis);
+}
 
 ObjectReference ReferenceTo(const Json& object) {
   return {.api_version = StringAt(object, {"apiVersion"}),

@@ -28,7 +28,7 @@ enum class EventType { kNormal, kWarning };
 
 struct EventOptions {
   std::string component = "datashim";  ///< "From" in kubectl describe.
-  std::string host;                    ///< Name of the pod; may be empty.
+  std::string host{};                  ///< Name of the pod; may be empty.
   /// Events waiting to be sent; more are dropped and counted.
   std::size_t queue_items_max = 1000;
   /// Series and objects that are remembered; the oldest is forgotten.
@@ -41,22 +41,26 @@ struct EventOptions {
 /// The API server refuses longer messages; the rest is cut at a character.
 inline constexpr std::size_t kEventMessageBytesMax = 1024;
 
+/// At most `bytes_max` bytes of UTF-8, cut where a character begins, with "…"
+/// at its end. REQUIRES: bytes_max >= 3.
+std::string CutText(std::string_view text, std::size_t bytes_max);
+
 /// The object an event is about.
 struct ObjectReference {
-  std::string api_version;
-  std::string kind;
-  ObjectKey key;
-  std::string uid;
-  std::string resource_version;
+  std::string api_version{};
+  std::string kind{};
+  ObjectKey key{};
+  std::string uid{};
+  std::string resource_version{};
 };
 ObjectReference ReferenceTo(const Json& object);
 
 /// What somebody wants told.
 struct Notice {
-  ObjectReference about;
+  ObjectReference about{};
   EventType type = EventType::kNormal;
-  std::string reason;  ///< CamelCase: machines match it.
-  std::string message;
+  std::string reason{};  ///< CamelCase: machines match it.
+  std::string message{};
 };
 
 /// A request that makes a notice an Event of the API server.

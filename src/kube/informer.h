@@ -24,15 +24,15 @@
 namespace datashim::kube {
 
 struct InformerOptions {
-  std::string namespace_name;  ///< Empty: all namespaces.
-  std::string label_selector;
-  std::string field_selector;
+  std::string namespace_name{};  ///< Empty: all namespaces.
+  std::string label_selector{};
+  std::string field_selector{};
   /// Secondary indexes by name, such as {kOwnerIndex, OwnerUids}.
-  ObjectCache::Indexes indexes;
+  ObjectCache::Indexes indexes{};
   /// Drops from each object, before it is kept, what nobody reads.
   /// metadata.managedFields is always dropped: often half of the bytes.
-  std::function<void(Json&)> transform;
-  ReflectorOptions reflector;
+  std::function<void(Json&)> transform{};
+  ReflectorOptions reflector{};
 };
 
 /// Thread-safe. Handlers run one after the other on the informer's thread, in

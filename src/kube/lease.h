@@ -15,8 +15,8 @@
 namespace datashim::kube {
 
 struct LeaseOptions {
-  ObjectKey lease;
-  std::string identity;  ///< Unique to the candidate: name of its pod.
+  ObjectKey lease{};
+  std::string identity{};  ///< Unique to the candidate: name of its pod.
   /// client-go's defaults. REQUIRES: duration > renew_deadline > 1.2 * retry.
   Duration duration = std::chrono::seconds(15);
   Duration renew_deadline = std::chrono::seconds(10);
@@ -25,10 +25,10 @@ struct LeaseOptions {
 
 /// The part of a Lease's spec that the election reads and writes.
 struct LeaseRecord {
-  std::string holder;  ///< Empty: released.
+  std::string holder{};  ///< Empty: released.
   std::int64_t duration_seconds = 0;
-  std::string acquire_time;  ///< metav1.MicroTime
-  std::string renew_time;    ///< metav1.MicroTime
+  std::string acquire_time{};  ///< metav1.MicroTime
+  std::string renew_time{};    ///< metav1.MicroTime
   std::int64_t transitions = 0;
 
   friend bool operator==(const LeaseRecord&, const LeaseRecord&) = default;

@@ -94,10 +94,10 @@ bool AddFinalizer(Json& object, std::string_view finalizer);
 bool RemoveFinalizer(Json& object, std::string_view finalizer);
 
 struct OwnerReference {
-  std::string api_version;
-  std::string kind;
-  std::string name;
-  std::string uid;
+  std::string api_version{};
+  std::string kind{};
+  std::string name{};
+  std::string uid{};
   bool controller = false;
   bool block_owner_deletion = false;
 
@@ -117,10 +117,10 @@ void SetControllerReference(Json& object, const Json& owner);
 
 /// One entry of status.conditions (metav1.Condition).
 struct Condition {
-  std::string type;
+  std::string type{};
   bool status = false;
-  std::string reason;   ///< CamelCase, never empty.
-  std::string message;  ///< For people.
+  std::string reason{};   ///< CamelCase, never empty.
+  std::string message{};  ///< For people.
   std::int64_t observed_generation = 0;
 };
 
