@@ -89,10 +89,9 @@ Error MakeError(int http_status, const std::string& reason,
 
 Error ErrorOfStatus(const Json& status) {
   const Json* code = Field(status, {"code"});
-  const int http_status =
-      code != nullptr && code->is_number_unsigned() && *code < 1000
-          ? code->get<int>()
-          : 0;
+  const bool is_http_status =
+      code != nullptr && code->is_number_integer() && *code > 0 && *code < 1000;
+  const int http_status = is_http_status ? code->get<int>() : 0;
   return MakeError(http_status, StringAt(status, {"reason"}),
                    StringAt(status, {"message"}));
 }

@@ -20,7 +20,10 @@ bool WorkQueueCore::Add(const ObjectKey& key) {
   return true;
 }
 
-void WorkQueueCore::AddAt(const ObjectKey& key, MonotonicTime due) {
+void WorkQueueCore::AddAfter(const ObjectKey& key, Duration delay,
+                             MonotonicTime now) {
+  Promote(now);  // A delay that has ended must not swallow this one.
+  const MonotonicTime due = now + delay;
   const auto [it, is_new] = due_by_key_.emplace(key, due);
   if (!is_new) {
     if (it->second <= due) return;
@@ -37,7 +40,7 @@ void WorkQueueCore::AddRateLimited(const ObjectKey& key, MonotonicTime now) {
     delay *= 2;
   }
   ++failures;
-  AddAt(key, now + std::min(delay, options_.backoff_max));
+  AddAfter(key, std::min(delay, options_.backoff_max), now);
 }
 
 void WorkQueueCore::Forget(const ObjectKey& key) { failures_.erase(key); }
@@ -93,7 +96,7 @@ void WorkQueue::AddAfter(const ObjectKey& key, Duration delay) {
   const std::lock_guard lock(mutex_);
   if (shut_down_) return;
   ++adds_;
-  core_.AddAt(key, clock_.Now() + delay);
+  core_.AddAfter(key, delay, clock_.Now());
   WakeOne();  // It sleeps again, until the key is due.
 }
 

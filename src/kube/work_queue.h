@@ -39,8 +39,8 @@ class WorkQueueCore {
 
   /// @return true if a key can be popped now that could not before.
   bool Add(const ObjectKey& key);
-  /// Adds it at `due`; of several delays of a key the earliest counts.
-  void AddAt(const ObjectKey& key, MonotonicTime due);
+  /// Adds it later; of several delays that run, the one that ends first counts.
+  void AddAfter(const ObjectKey& key, Duration delay, MonotonicTime now);
   /// Counts a failure and adds the key after its back-off.
   void AddRateLimited(const ObjectKey& key, MonotonicTime now);
   /// Forgets the failures of the key.
