@@ -22,7 +22,7 @@
 namespace datashim::net {
 
 struct HttpClientOptions {
-  TlsOptions tls;
+  TlsOptions tls = {};
   /// Connections to one origin, busy and idle. A call that needs one more
   /// waits for its turn until its deadline.
   std::size_t connections_max = 64;

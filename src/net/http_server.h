@@ -37,7 +37,7 @@ struct HttpServerOptions {
   std::uint16_t port = 0;             ///< 0: the kernel chooses; see port().
   bool tls = false;
   /// With `tls`. Without a certificate handshakes fail until SetCertificate.
-  ServerCertificate certificate;
+  ServerCertificate certificate = {};
   /// Threads that do the I/O and run the handler.
   std::size_t threads = 2;
   /// More connections wait in the kernel's queue.

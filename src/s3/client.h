@@ -23,7 +23,7 @@ struct S3Config {
   /// endpoint/bucket/key (true) or bucket.endpoint/key (false).
   bool path_style = true;
   /// `server_name` is not for here.
-  net::TlsOptions tls;
+  net::TlsOptions tls = {};
 
   std::size_t connections_max = 64;
   Duration connect_timeout = std::chrono::seconds(5);
