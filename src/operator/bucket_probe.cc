@@ -1,0 +1,87 @@
+#include "operator/bucket_probe.h"
+
+#include <memory>
+#include <utility>
+
+#include "operator/names.h"
+#include "s3/client.h"
+#include "s3/credentials.h"
+
+namespace datashim::controllers {
+namespace {
+
+s3::S3Config ConfigFor(const dataset::VolumeConfig& config) {
+  s3::S3Config s3_config;
+  s3_config.endpoint = config.endpoint;
+  s3_config.region = config.region;
+  s3_config.path_style = config.path_style;
+  s3_config.tls.ca_bundle_pem = config.ca_bundle_pem;
+  s3_config.tls.insecure_skip_verify = config.insecure_skip_tls_verify;
+  s3_config.connections_max = 1;
+  s3_config.connect_timeout = std::chrono::seconds(2);
+  s3_config.idle_timeout = std::chrono::seconds(4);
+  s3_config.attempts_max = 2;  // The provisioner itself tries again.
+  return s3_config;
+}
+
+std::string_view ReasonOf(ErrorCode code) {
+  switch (code) {
+    case ErrorCode::kNotFound:
+      return reason::kBucketNotFound;
+    case ErrorCode::kUnauthenticated:
+      return reason::kCredentialsInvalid;
+    case ErrorCode::kPermissionDenied:
+    case ErrorCode::kAlreadyExists:  // Somebody else's bucket.
+      return reason::kAccessDenied;
+    case ErrorCode::kInvalidArgument:
+      return reason::kInvalidSpec;
+    default:
+      return reason::kUnreachable;
+  }
+}
+
+}  // namespace
+
+BucketVerdict ExplainProbe(const Status& status) {
+  BucketVerdict verdict;
+  if (status.ok()) {
+    verdict.credentials_valid = true;
+    return verdict;
+  }
+  verdict.reason = ReasonOf(status.error().code);
+  verdict.message = status.error().message;
+  if (verdict.reason == reason::kBucketNotFound) {
+    verdict.credentials_valid = true;
+  } else if (verdict.reason == reason::kCredentialsInvalid ||
+             verdict.reason == reason::kAccessDenied) {
+    verdict.credentials_valid = false;
+  }
+  return verdict;
+}
+
+BucketVerdict ProbeBucket(const dataset::VolumeConfig& config, bool create,
+                          Deadline deadline) {
+  deadline = deadline.Min(Deadline::After(kProbeTimeout));
+  auto client = s3::S3Client::Make(
+      ConfigFor(config),
+      std::make_shared<s3::UpdatableCredentials>(
+          s3::Credentials{config.access_key_id, config.secret_access_key,
+                          config.session_token}));
+  if (!client.ok()) return ExplainProbe(client.error());
+
+  Status status =
+      (*client)->ProbeBucket(config.bucket, config.prefix, deadline);
+  bool created = false;
+  if (!status.ok() && status.error().code == ErrorCode::kNotFound && create) {
+    status = (*client)->CreateBucket(config.bucket, {config.region}, deadline);
+    created = status.ok();
+    if (created) {
+      status = (*client)->ProbeBucket(config.bucket, config.prefix, deadline);
+    }
+  }
+  BucketVerdict verdict = ExplainProbe(status);
+  verdict.created = created;
+  return verdict;
+}
+
+}  // namespace datashim::controllers

@@ -1,0 +1,98 @@
+// Provisioner: makes the PersistentVolume and the volume Secret of each claim
+// of our StorageClass, and keeps the Secret right while the claim lives. Does
+// for our driver what the CSI project's external-provisioner does for others.
+
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+
+#include "base/clock.h"
+#include "base/result.h"
+#include "dataset/volume_config.h"
+#include "kube/client.h"
+#include "kube/controller.h"
+#include "kube/events.h"
+#include "kube/object.h"
+#include "operator/bucket_probe.h"
+#include "operator/cluster_view.h"
+#include "operator/volume_report.h"
+
+namespace datashim::controllers {
+
+/// A bucket that was found usable is asked again after this time, so that keys
+/// which the store revoked are seen.
+inline constexpr std::chrono::minutes kVerifyInterval{5};
+
+/// Thread-safe. Level-triggered as DatasetController.
+class Provisioner {
+ public:
+  /// Told that the report of a claim changed. Must not block.
+  using OnReport = std::function<void(const kube::ObjectKey& claim)>;
+
+  /// Everything given outlives the provisioner. `operator_namespace` is where
+  /// volume Secrets are kept.
+  Provisioner(kube::Client& client, ClusterView& view, VolumeReports& reports,
+              kube::EventRecorder& events, std::string operator_namespace,
+              OnReport on_report, Clock& clock);
+
+  /// Serves one claim. Errors are those of kube::Client.
+  Result<kube::Outcome> Reconcile(const kube::ObjectKey& key,
+                                  Deadline deadline);
+
+ private:
+  /// Where a claim's data is, or why that is not known.
+  struct Source;
+  /// What is known of a claim from earlier calls.
+  struct Served {
+    std::string uid;
+    /// What the volume Secret holds, as far as we know; empty: not known.
+    dataset::SecretData stored;
+    /// What was found usable last, and when.
+    dataset::SecretData verified;
+    MonotonicTime verified_at{};
+    bool bucket_created = false;
+    int failures = 0;
+    std::uint64_t revision = 0;
+  };
+
+  Result<Source> Resolve(const kube::Json& claim, Deadline deadline);
+  Result<Source> ResolveDataset(const kube::Json& dataset, Deadline deadline);
+  Result<Source> ResolveClaimSecret(const kube::ObjectKey& key,
+                                    Deadline deadline);
+  std::optional<BucketVerdict> Verify(const Source& source,
+                                      const dataset::SecretData& data,
+                                      Served& served, Deadline deadline);
+  Status WriteSecret(const kube::Json& claim, const dataset::SecretData& data,
+                     Served& served, Deadline deadline);
+  Status EnsureVolume(const kube::Json& claim, const Source& source,
+                      const Served& served, Deadline deadline);
+  Result<kube::Outcome> Fail(const kube::Json& claim, Served& served,
+                             VolumeReport report);
+  bool Report(const kube::Json& claim, VolumeReport report);
+  Status ForgetClaim(const kube::ObjectKey& key, Deadline deadline);
+  std::shared_ptr<Served> ServedOf(const kube::Json& claim);
+
+  kube::Client& client_;
+  ClusterView& view_;
+  VolumeReports& reports_;
+  kube::EventRecorder& events_;
+  const std::string operator_namespace_;
+  const OnReport on_report_;
+  Clock& clock_;
+  std::mutex mutex_;
+  // Guarded by mutex_; what a pointer refers to is used by the one worker that
+  // has the key.
+  std::map<kube::ObjectKey, std::shared_ptr<Served>> served_;
+};
+
+/// The delay before the n-th look (from 1) at a problem: kRetryDelayMin,
+/// doubling up to kRetryDelayMax. Pure.
+Duration RetryDelay(int failures);
+
+}  // namespace datashim::controllers

@@ -1,0 +1,155 @@
+#include "operator/volume_plan.h"
+
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "base/strings.h"
+#include "dataset/names.h"
+#include "operator/names.h"
+
+namespace datashim::controllers {
+namespace {
+
+constexpr std::string_view kWaitForFirstConsumer = "WaitForFirstConsumer";
+
+/// Copies the value at `path`, or takes `fallback` where there is none.
+kube::Json CopyOr(const kube::Json& object,
+                  std::initializer_list<std::string_view> path,
+                  kube::Json fallback) {
+  const kube::Json* value = kube::Field(object, path);
+  return value == nullptr ? std::move(fallback) : *value;
+}
+
+}  // namespace
+
+bool IsOurClass(const kube::Json* storage_class) {
+  return storage_class != nullptr &&
+         kube::StringAt(*storage_class, {"provisioner"}) == kDriverName;
+}
+
+bool IsServed(const kube::Json& claim, const kube::Json* storage_class) {
+  if (!IsOurClass(storage_class) || kube::IsBeingDeleted(claim)) return false;
+  const std::string volume = kube::StringAt(claim, {"spec", "volumeName"});
+  if (!volume.empty()) return volume == dataset::VolumeName(kube::UidOf(claim));
+  return kube::StringAt(*storage_class, {"volumeBindingMode"}) !=
+             kWaitForFirstConsumer ||
+         !kube::AnnotationOf(claim, kSelectedNodeAnnotation).empty();
+}
+
+std::optional<DatasetOwner> DatasetOwnerOf(const kube::Json& object) {
+  for (const kube::OwnerReference& owner : kube::OwnerReferencesOf(object)) {
+    if (owner.controller && owner.kind == kDatasets.kind &&
+        owner.api_version == kDatasets.ApiVersion()) {
+      return DatasetOwner{owner.name, owner.uid};
+    }
+  }
+  return std::nullopt;
+}
+
+kube::Json BuildVolume(const kube::Json& claim, const kube::Json& storage_class,
+                       const VolumeRequest& request) {
+  const std::string uid = kube::UidOf(claim);
+  const kube::ObjectKey key = kube::KeyOf(claim);
+  const kube::Json secret_reference = {
+      {"name", dataset::VolumeSecretName(uid)},
+      {"namespace", request.operator_namespace}};
+
+  kube::Json volume = kube::MakeObject(kube::kPersistentVolumes,
+                                       {"", dataset::VolumeName(uid)});
+  kube::Json& metadata = volume["metadata"];
+  metadata["finalizers"] = {kVolumeFinalizer};
+  metadata["annotations"] = {{kProvisionedByAnnotation, kDriverName},
+                             {kClaimAnnotation, key.ToString()},
+                             {kClaimUidAnnotation, uid}};
+  if (const auto owner = DatasetOwnerOf(claim)) {
+    metadata["annotations"][kDatasetUidAnnotation] = owner->uid;
+    metadata["labels"] = {{kDatasetLabel, owner->name}};
+  }
+  if (request.bucket_created) {
+    metadata["annotations"][kBucketCreatedAnnotation] = "true";
+  }
+  volume["spec"] = {
+      {"capacity",
+       {{"storage", CopyOr(claim, {"spec", "resources", "requests", "storage"},
+                           kClaimCapacity)}}},
+      {"accessModes",
+       CopyOr(claim, {"spec", "accessModes"}, {"ReadWriteMany"})},
+      {"volumeMode", "Filesystem"},
+      {"persistentVolumeReclaimPolicy",
+       CopyOr(storage_class, {"reclaimPolicy"}, "Delete")},
+      {"storageClassName", kube::NameOf(storage_class)},
+      {"claimRef",
+       {{"apiVersion", "v1"},
+        {"kind", kube::kPersistentVolumeClaims.kind},
+        {"namespace", key.namespace_name},
+        {"name", key.name},
+        {"uid", uid}}},
+      {"csi",
+       {{"driver", kDriverName},
+        {"volumeHandle", dataset::VolumeName(uid)},
+        {"readOnly", request.read_only},
+        {"nodeStageSecretRef", secret_reference},
+        {"nodePublishSecretRef", secret_reference}}}};
+  if (const kube::Json* options =
+          kube::Field(storage_class, {"mountOptions"})) {
+    volume["spec"]["mountOptions"] = *options;
+  }
+  return volume;
+}
+
+kube::Json BuildVolumeSecret(const kube::Json& claim,
+                             std::string_view operator_namespace,
+                             const dataset::SecretData& data) {
+  const std::string uid = kube::UidOf(claim);
+  kube::Json secret = kube::MakeObject(
+      kube::kSecrets,
+      {std::string(operator_namespace), dataset::VolumeSecretName(uid)});
+  secret["metadata"]["labels"] = {{kVolumeSecretLabel, "true"}};
+  secret["metadata"]["annotations"] = {
+      {kClaimAnnotation, kube::KeyOf(claim).ToString()},
+      {kClaimUidAnnotation, uid}};
+  secret["type"] = "Opaque";
+  secret["data"] = EncodeSecretData(data);
+  return secret;
+}
+
+VolumeStep PlanVolume(const kube::Json& volume) {
+  if (kube::StringAt(volume, {"spec", "csi", "driver"}) != kDriverName ||
+      kube::AnnotationOf(volume, kProvisionedByAnnotation) != kDriverName) {
+    return VolumeStep::kNone;
+  }
+  const std::string phase = kube::StringAt(volume, {"status", "phase"});
+  if (kube::IsBeingDeleted(volume)) {
+    return kube::HasFinalizer(volume, kVolumeFinalizer) && phase != "Bound"
+               ? VolumeStep::kFinalize
+               : VolumeStep::kNone;
+  }
+  return phase == "Released" &&
+                 kube::StringAt(volume,
+                                {"spec", "persistentVolumeReclaimPolicy"}) ==
+                     "Delete"
+             ? VolumeStep::kDelete
+             : VolumeStep::kNone;
+}
+
+dataset::SecretData SecretDataOf(const kube::Json& secret) {
+  dataset::SecretData data;
+  const kube::Json* encoded = kube::Field(secret, {"data"});
+  if (encoded == nullptr || !encoded->is_object()) return data;
+  for (const auto& [key, value] : encoded->items()) {
+    if (!value.is_string()) continue;
+    auto text = Base64Decode(value.get_ref<const std::string&>());
+    if (text) data.emplace(key, SecretString(*std::move(text)));
+  }
+  return data;
+}
+
+kube::Json EncodeSecretData(const dataset::SecretData& data) {
+  kube::Json encoded = kube::Json::object();
+  for (const auto& [key, value] : data) {
+    encoded[key] = Base64Encode(value.Reveal());
+  }
+  return encoded;
+}
+
+}  // namespace datashim::controllers
