@@ -134,6 +134,7 @@ FsStatus ObjectFileSystem::Rename(InodeId parent, std::string_view name,
 FsStatus ObjectFileSystem::RenameFile(const Place& from, const Place& to,
                                       const Found& source, bool no_replace) {
   std::string etag = source.etag;
+  bool changed = false;
   if (source.writer) {
     auto moved = source.writer->RelocateUnstored(to.key, no_replace);
     if (!moved.ok()) return moved.failure();
@@ -146,10 +147,16 @@ FsStatus ObjectFileSystem::RenameFile(const Place& from, const Place& to,
     if (!completed.ok()) return completed;
     etag.clear();
   }
-  const auto copy = CopyObject(from, to, etag);
-  if (!copy.ok()) return copy.failure();
+  auto copy = store_->Copy(from.key, etag, to.key, RequestDeadline());
+  if (!copy.ok() && copy.error().code == ErrorCode::kFailedPrecondition) {
+    // A name is renamed, whatever it is by now.
+    changed = true;
+    copy = store_->Copy(from.key, {}, to.key, RequestDeadline());
+  }
+  if (!copy.ok()) return ToFsFailure(copy.error());
   if (source.writer) source.writer->Relocate(to.key, copy->etag);
   ApplyRename(from, to, source.inode, copy->etag);
+  if (changed) MarkStale(source.inode);
   const Status deleted = store_->Delete(from.key, RequestDeadline());
   if (!deleted.ok()) {
     // Both are there now, and a look at either will find it.
@@ -158,17 +165,6 @@ FsStatus ObjectFileSystem::RenameFile(const Place& from, const Place& to,
     return ToWriteFailure(deleted.error());
   }
   return Ok();
-}
-
-// Copies the version that is known, or the one that has come since.
-FsResult<store::ObjectInfo> ObjectFileSystem::CopyObject(
-    const Place& from, const Place& to, const std::string& etag) {
-  auto copy = store_->Copy(from.key, etag, to.key, RequestDeadline());
-  if (!copy.ok() && copy.error().code == ErrorCode::kFailedPrecondition) {
-    copy = store_->Copy(from.key, {}, to.key, RequestDeadline());
-  }
-  if (!copy.ok()) return ToFsFailure(copy.error());
-  return std::move(*copy);
 }
 
 void ObjectFileSystem::ApplyRename(const Place& from, const Place& to,

@@ -76,11 +76,13 @@ FsStatus FileWriter::Write(std::uint64_t offset,
                         "it is larger than one part and its upload has been "
                         "completed by fsync or close; write it anew");
   }
-  if (offset > size_) {
-    if (auto filled = ZeroFill(offset); !filled.ok()) return filled;
-  }
   last_owner_ = owner;
-  return WriteAt(offset, data);
+  reported_ = false;
+  FsStatus written = offset > size_ ? ZeroFill(offset) : Ok();
+  if (written.ok()) written = WriteAt(offset, data);
+  // Without these bytes the file is not what its writer wanted: no object.
+  if (!written.ok() && !failed_) return Fail(written.failure());
+  return written;
 }
 
 FsStatus FileWriter::WriteAt(std::uint64_t offset,
@@ -219,6 +221,7 @@ FsStatus FileWriter::Restart() {
 FsStatus FileWriter::Truncate(std::uint64_t size) {
   const std::lock_guard operation(operation_);
   if (failed_) return *failed_;
+  reported_ = false;
   if (size == 0) return Restart();
   if (size == size_) return Ok();
   if (auto loaded = Load(); !loaded.ok()) return loaded;
@@ -261,23 +264,27 @@ std::optional<FsResult<ReadReply>> FileWriter::Read(
   return reply;
 }
 
-FsResult<std::optional<store::ObjectInfo>> FileWriter::CompleteFor(
-    OwnerId owner) {
+FsResult<std::optional<store::ObjectInfo>> FileWriter::Complete(OwnerId owner) {
   const std::lock_guard operation(operation_);
   if (owner != 0 && last_owner_ != 0 && owner != last_owner_ && !failed_) {
     return std::optional<store::ObjectInfo>();
   }
-  return CompleteLocked();
+  return CompleteNow();
 }
 
-FsResult<std::optional<store::ObjectInfo>> FileWriter::Complete() {
+FsResult<std::optional<store::ObjectInfo>> FileWriter::CompleteRest() {
   const std::lock_guard operation(operation_);
-  return CompleteLocked();
+  if (reported_) return std::optional<store::ObjectInfo>();
+  return CompleteNow();
 }
 
-FsResult<std::optional<store::ObjectInfo>> FileWriter::CompleteLocked() {
+FsResult<std::optional<store::ObjectInfo>> FileWriter::CompleteNow() {
+  reported_ = true;
   if (failed_) return *failed_;
-  if (!dirty_ || discarded_) return std::optional<store::ObjectInfo>();
+  if (!dirty_ || discarded_) {
+    reported_ = false;
+    return std::optional<store::ObjectInfo>();
+  }
   auto info = upload_ ? FinishUpload() : PutWhole();
   if (!info.ok()) {
     const FsFailure failure = ToWriteFailure(info.error());
@@ -285,6 +292,7 @@ FsResult<std::optional<store::ObjectInfo>> FileWriter::CompleteLocked() {
     if (upload_ || failure.error == FsError::kExists) return Fail(failure);
     return failure;
   }
+  reported_ = false;
   stored_ = true;
   exclusive_ = false;
   base_ = {key_, info->etag, info->size};

@@ -46,8 +46,9 @@ class FileWriter {
   /// Errors: kNotSupported (a place that has left the memory: before the part
   /// being filled; any place of a larger object that existed before, or whose
   /// upload has been completed), kTooLarge (more than 10,000 parts), kNoSpace
-  /// (no memory within the time limit), kStale, and those of the store. When
-  /// an upload has failed, everything else fails with its error.
+  /// (no memory within the time limit), kStale, and those of the store. After
+  /// a write that failed half-way there will be no object: everything else
+  /// fails with its error.
   FsStatus Write(std::uint64_t offset, std::span<const std::byte> data,
                  bool append, OwnerId owner);
   FsStatus Truncate(std::uint64_t size);
@@ -56,12 +57,14 @@ class FileWriter {
   ///     bytes are on their way to the store.
   std::optional<FsResult<ReadReply>> Read(store::ByteRange range) const;
 
-  /// Makes the object, if it is dirty. After a failed PUT it is still dirty
-  /// and may be completed again; a failed upload stays failed.
+  /// Makes the object, if the file is dirty, unless `owner` says that the close
+  /// is of a process that did not write last. After a failed PUT the file is
+  /// still dirty and may be completed again; a failed upload stays failed.
   /// @return the new version; nullopt if there was nothing to do.
-  FsResult<std::optional<store::ObjectInfo>> Complete();
-  /// Complete, unless the close is of a process that did not write last.
-  FsResult<std::optional<store::ObjectInfo>> CompleteFor(OwnerId owner);
+  FsResult<std::optional<store::ObjectInfo>> Complete(OwnerId owner);
+  /// For the end of the last handle: completes what no close did. What failed
+  /// then, and was reported, is not tried again.
+  FsResult<std::optional<store::ObjectInfo>> CompleteRest();
 
   /// The file, which is not in the store yet, shall become another object.
   /// @return false when it is in the store: it must be copied there; kBusy when
@@ -87,7 +90,7 @@ class FileWriter {
   FsStatus MakeRoom(std::size_t bytes);
   FsStatus SubmitPart();
   FsStatus Restart();
-  FsResult<std::optional<store::ObjectInfo>> CompleteLocked();
+  FsResult<std::optional<store::ObjectInfo>> CompleteNow();
   Result<store::ObjectInfo> PutWhole();
   Result<store::ObjectInfo> FinishUpload();
   FsFailure Fail(FsFailure failure);
@@ -107,6 +110,7 @@ class FileWriter {
   std::uint32_t number_ = 1;  // Of the part in buffer_.
   std::unique_ptr<MultipartUpload> upload_;
   std::optional<FsFailure> failed_;
+  bool reported_ = false;  // The last completion failed, nothing came since.
 
   // Guards what size, dirty and Read look at; changed with both mutexes.
   mutable std::mutex content_;

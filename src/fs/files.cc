@@ -215,7 +215,11 @@ FsStatus ObjectFileSystem::Sync(HandleId id) { return Flush(id, 0); }
 
 FsStatus ObjectFileSystem::Complete(InodeId inode, FileWriter& writer,
                                     OwnerId owner) {
-  auto info = writer.CompleteFor(owner);
+  return Completed(inode, writer.Complete(owner));
+}
+
+FsStatus ObjectFileSystem::Completed(
+    InodeId inode, const FsResult<std::optional<store::ObjectInfo>>& info) {
   if (!info.ok()) {
     log::Warn("a file could not be stored",
               {{"error", FsErrorName(info.error())},
@@ -275,8 +279,7 @@ void ObjectFileSystem::Release(HandleId id) {
     inode_id = found->second.inode;
     if (found->second.writes) writer = files_.at(inode_id).writer;
   }
-  // For closes that were not the writer's own, and a last try for others.
-  if (writer) (void)Complete(inode_id, *writer, 0);
+  if (writer) (void)Completed(inode_id, writer->CompleteRest());
 
   std::shared_ptr<ReadFile> reader;
   {

@@ -133,6 +133,8 @@ class ObjectFileSystem final : public FileSystem {
   FsResult<Handle> FindHandle(HandleId handle);
   /// Without mutex_: makes the object, if the file is dirty.
   FsStatus Complete(InodeId inode, FileWriter& writer, OwnerId owner);
+  FsStatus Completed(InodeId inode,
+                     const FsResult<std::optional<store::ObjectInfo>>& info);
   void ApplyVersion(InodeId inode, const store::ObjectInfo& info);
   /// REQUIRES: mutex_ is held. What it returns must end without it.
   std::shared_ptr<FileWriter> EndWriting(Inode& inode, OpenFile& file);
@@ -141,8 +143,6 @@ class ObjectFileSystem final : public FileSystem {
   // changes.cc. Without mutex_.
   FsStatus Truncate(InodeId inode, std::uint64_t size,
                     std::optional<HandleId> handle);
-  FsResult<store::ObjectInfo> CopyObject(const Place& from, const Place& to,
-                                         const std::string& etag);
   FsStatus RenameFile(const Place& from, const Place& to, const Found& source,
                       bool no_replace);
   void ApplyRename(const Place& from, const Place& to, InodeId inode,

@@ -6,21 +6,6 @@
 namespace datashim::fs {
 namespace {
 
-// Calls `visit` with every element below `prefix` that has no further '/',
-// without the prefix.
-template <typename Range, typename KeyOf, typename Visit>
-void VisitChildren(const Range& range, const std::string& prefix, KeyOf key_of,
-                   Visit visit) {
-  for (auto at = range.lower_bound(prefix);
-       at != range.end() && key_of(*at).starts_with(prefix); ++at) {
-    const std::string_view name =
-        std::string_view(key_of(*at)).substr(prefix.size());
-    if (!name.empty() && name.find('/') == std::string_view::npos) {
-      visit(name, *at);
-    }
-  }
-}
-
 bool SameVersion(const Inode& inode, const RemoteName& remote) {
   return inode.record.size == remote.size && inode.etag() == remote.etag;
 }
@@ -166,16 +151,24 @@ bool Tree::IsAbsentSince(const std::string& key, MonotonicTime since) const {
 
 std::vector<std::string> Tree::NamesChanged(const std::string& directory_key,
                                             MonotonicTime since) const {
+  const std::string prefix = PrefixOf(directory_key);
   std::vector<std::string> names;
-  VisitChildren(
-      facts_, PrefixOf(directory_key),
-      [](const auto& entry) -> const std::string& { return entry.first; },
-      [&](std::string_view name, const auto& entry) {
-        if (!entry.second.absent && entry.second.as_of >= since) {
-          names.emplace_back(name);
-        }
-      });
+  for (auto fact = facts_.lower_bound(prefix);
+       fact != facts_.end() && fact->first.starts_with(prefix); ++fact) {
+    std::string name = fact->first.substr(prefix.size());
+    if (!fact->second.absent && fact->second.as_of >= since &&
+        name.find('/') == name.npos) {
+      names.push_back(std::move(name));
+    }
+  }
   return names;
+}
+
+bool Tree::IsKept(const std::string& key) const {
+  if (kept_directories_.contains(key)) return true;
+  const std::string prefix = key + "/";
+  const auto below = kept_directories_.lower_bound(prefix);
+  return below != kept_directories_.end() && below->starts_with(prefix);
 }
 
 void Tree::KeepDirectory(const std::string& key) {
@@ -188,13 +181,14 @@ void Tree::KeepDirectory(const std::string& key) {
 
 std::vector<std::string> Tree::KeptDirectories(
     const std::string& directory_key) const {
+  const std::string prefix = PrefixOf(directory_key);
   std::vector<std::string> names;
-  VisitChildren(
-      kept_directories_, PrefixOf(directory_key),
-      [](const std::string& key) -> const std::string& { return key; },
-      [&](std::string_view name, const std::string&) {
-        names.emplace_back(name);
-      });
+  for (auto kept = kept_directories_.lower_bound(prefix);
+       kept != kept_directories_.end() && kept->starts_with(prefix); ++kept) {
+    std::string name = kept->substr(
+        prefix.size(), kept->find('/', prefix.size()) - prefix.size());
+    if (names.empty() || names.back() != name) names.push_back(std::move(name));
+  }
   return names;
 }
 

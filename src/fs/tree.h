@@ -81,9 +81,8 @@ class Tree {
   /// they stay until removed.
   void KeepDirectory(const std::string& key);
   void DropDirectory(const std::string& key) { kept_directories_.erase(key); }
-  bool IsKept(const std::string& key) const {
-    return kept_directories_.contains(key);
-  }
+  /// Also true for those above a directory that is kept.
+  bool IsKept(const std::string& key) const;
   std::vector<std::string> KeptDirectories(
       const std::string& directory_key) const;
 
