@@ -1,0 +1,14 @@
+"""Servers that several integration tests share."""
+
+import pytest
+
+import apiserver as apiserver_module
+
+
+@pytest.fixture(scope="session")
+def apiserver(tmp_path_factory):
+    """A real kube-apiserver without nodes and controllers; see apiserver.ApiServer."""
+    server, processes = apiserver_module.start(tmp_path_factory.mktemp("apiserver"))
+    yield server
+    for process in reversed(processes):
+        process.stop()

@@ -1,0 +1,163 @@
+"""The CRDs in a real API server: what they take, what they refuse and what they say."""
+
+import json
+import uuid
+
+import pytest
+
+from apiserver import ROOT, ApiServer
+
+GOOD = {"type": "COS", "secret-name": "keys", "endpoint": "http://minio.minio.svc:9000", "bucket": "models"}
+
+
+@pytest.fixture(scope="module")
+def server(apiserver) -> ApiServer:
+    apiserver.kubectl("apply", "--server-side", "-f", str(ROOT / "api/crds"))
+    apiserver.kubectl("wait", "--for=condition=Established", "--timeout=60s",
+                      "crd/datasets.datashim.io", "crd/datasetsinternal.datashim.io")
+    return apiserver
+
+
+def dataset(local: dict | None = None, name: str = "", **spec) -> dict:
+    if local is not None:
+        spec["local"] = local
+    return {"apiVersion": "datashim.io/v1alpha1", "kind": "Dataset",
+            "metadata": {"name": name or f"d-{uuid.uuid4().hex[:8]}", "namespace": "default"}, "spec": spec}
+
+
+def changed(**changes: str | None) -> dict:
+    """GOOD with other values; None takes a key away; '_' in a key stands for '-'."""
+    local = dict(GOOD)
+    for key, value in changes.items():
+        key = key.replace("_", "-")
+        if value is None:
+            local.pop(key, None)
+        else:
+            local[key] = value
+    return local
+
+
+@pytest.mark.parametrize("version", ["datasets.datashim.io", "datasetsinternal.datashim.io"])
+def test_the_schema_is_structural(server, version):
+    conditions = {c["type"]: c for c in server.get("crd", version)["status"]["conditions"]}
+    assert conditions["Established"]["status"] == "True"
+    assert "NonStructuralSchema" not in conditions
+
+
+# Shapes of upstream's examples and documents.
+UPSTREAM = {
+    "inline": dataset({"type": "COS", "accessKeyID": "id", "secretAccessKey": "key", "endpoint": "https://s3.eu.x",
+                       "bucket": "bucket", "readonly": "true", "region": ""}),
+    "secret": dataset({"type": "COS", "secret-name": "s3secret", "secret-namespace": "default",
+                       "endpoint": "http://minio:9000", "bucket": "bucket"}),
+    "provision": dataset(changed(provision="true")),
+    "folder": dataset(changed(bucket="my-bucket/my-user/data")),
+    "remove-on-delete": dataset(changed(removeOnDelete="true")),
+    "anonymous": dataset(changed(secret_name=None, accessKeyID="", secretAccessKey="")),
+    "nfs": dataset({"type": "NFS", "server": "10.0.0.1", "share": "/data", "createDirPVC": "true"}),
+    "host": dataset({"type": "HOST", "path": "/data"}),
+    "h3": dataset({"type": "H3", "storageUri": "redis://redis:6379", "bucket": "b"}),
+    "archive": dataset(type="ARCHIVE", url="https://x/noaa.tar.gz", format="application/x-tar", extract="true"),
+    "remote": dataset(remote={"type": "CatalogEntry", "table": "default/books", "endpoint": "http://x",
+                              "mountAllowed": "true"}),
+}
+
+
+@pytest.mark.parametrize("name", UPSTREAM)
+def test_what_users_have_is_taken(server, name):
+    server.apply(UPSTREAM[name])
+
+
+REFUSED = {
+    "no type": (changed(type=None), "spec.local[type]: Required value: the type is missing; for an S3 bucket it is COS"),
+    "small type": (changed(type="cos"), "spec.local[type]: Invalid value:", "did you mean COS?"),
+    "unknown type": (changed(type="GCS"), "spec.local[type]: Invalid value:", "unknown type 'GCS'", "COS (or S3)"),
+    "no endpoint": (changed(endpoint=None), "spec.local[endpoint]: Invalid value:", "https://s3."),
+    "endpoint without scheme": (changed(endpoint="minio:9000"), "spec.local[endpoint]: Invalid value:", "http://"),
+    "endpoint with path": (changed(endpoint="http://minio/models"), "spec.local[endpoint]: Invalid value:"),
+    "endpoint with password": (changed(endpoint="http://a:b@minio"), "spec.local[endpoint]: Invalid value:"),
+    "no bucket": (changed(bucket=None), "spec.local[bucket]: Invalid value:", "bucket/folder"),
+    "wrong bucket": (changed(bucket="-models"), "spec.local[bucket]: Invalid value:"),
+    "no credentials": (changed(secret_name=None), "spec.local[secret-name]: Required value:", "anonymous"),
+    "half of the keys": (changed(secret_name=None, accessKeyID="a"), "spec.local[secret-name]: Required value:"),
+    "both ways": (changed(accessKeyID="a", secretAccessKey="hush"), "spec.local[secret-name]: Forbidden:", "two ways"),
+    "readonly": (changed(readonly="yes"), "spec.local[readonly]: Invalid value:", "in quotes"),
+    "provision": (changed(provision="on"), "spec.local[provision]: Invalid value:", "in quotes"),
+    "no string": (changed() | {"readonly": True}, "spec.local.readonly: Invalid value:", "must be of type string"),
+    "long value": (changed(region="r" * 4097), "spec.local.region: Too long"),
+    "many keys": (changed(**{f"k{i}": "v" for i in range(64)}), "spec.local: Too many"),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_a_wrong_source_is_refused_with_field_and_hint(server, name):
+    local, *messages = REFUSED[name]
+    done = server.apply(dataset(local), check=False)
+    assert done.returncode != 0
+    for message in messages:
+        assert message in done.stderr, done.stderr
+    assert "hush" not in done.stderr
+
+
+@pytest.mark.parametrize("document, message", [
+    (dataset(), "spec.local is missing"),
+    (dataset(type="archive"), "spec.local is missing"),
+    (dataset(dict(GOOD), name="a.b"), "metadata.name must consist"),
+    (dataset(dict(GOOD), name="a" * 64), "metadata.name must consist"),
+    ({k: v for k, v in dataset(dict(GOOD)).items() if k != "spec"}, "spec: Required value"),
+])
+def test_a_wrong_dataset_is_refused(server, document, message):
+    done = server.apply(document, check=False)
+    assert done.returncode != 0 and message in done.stderr, done.stderr
+
+
+def test_the_type_stays_and_the_rest_may_change(server):
+    document = dataset(dict(GOOD))
+    server.apply(document)
+    document["spec"]["local"] |= {"type": "S3", "bucket": "other", "endpoint": "https://other"}
+    server.apply(document)
+    for spec in ({"local": {"type": "NFS", "server": "s", "share": "/"}}, {"remote": {"type": "CatalogEntry"}}):
+        done = server.kubectl("replace", "-f", "-", stdin=json.dumps(document | {"spec": spec}), check=False)
+        assert done.returncode != 0
+        assert "spec.local[type]: Forbidden: the type cannot be changed" in done.stderr
+
+
+def test_status_has_its_own_door_and_a_start(server):
+    document = dataset(dict(GOOD))
+    name = document["metadata"]["name"]
+    server.apply(document | {"status": {"provision": {"status": "OK"}}})
+    assert server.get("dataset", name)["status"]["provision"] == {"status": "Initializing"}
+
+    status = {"provision": {"status": "OK", "info": ""}, "caching": {"status": "Disabled", "info": "none"},
+              "conditions": [{"type": "Ready", "status": "True", "reason": "Bound", "message": "",
+                              "observedGeneration": 1, "lastTransitionTime": "2026-01-02T03:04:05Z"}]}
+    server.kubectl("patch", "dataset", name, "--subresource=status", "--type=merge", "-p",
+                   json.dumps({"status": status}))
+    assert server.get("dataset", name)["status"] == status
+    server.kubectl("wait", f"dataset/{name}", "--for=condition=Ready", "--timeout=10s")
+    bad = [{**status["conditions"][0], "status": "perhaps"}]
+    refused = server.kubectl("patch", "dataset", name, "--subresource=status", "--type=merge", "-p",
+                             json.dumps({"status": {"conditions": bad}}), check=False)
+    assert refused.returncode != 0 and "status.conditions[0].status" in refused.stderr
+
+
+def test_columns_and_short_name(server):
+    document = dataset(changed(bucket="models/llama"))
+    name = document["metadata"]["name"]
+    server.apply(document)
+    header, row = server.kubectl("get", "dset", name).stdout.splitlines()
+    assert header.split() == ["NAME", "TYPE", "SOURCE", "STATUS", "CLAIM", "AGE"]
+    assert row.split()[:5] == [name, "COS", "models/llama", "Initializing", name]
+    wide = server.kubectl("get", "datashim", "-o", "wide").stdout
+    assert "REASON" in wide and "INFO" in wide
+
+
+def test_internal_datasets_are_served_for_plugins(server):
+    server.apply({"apiVersion": "datashim.io/v1alpha1", "kind": "DatasetInternal",
+                  "metadata": {"name": "cached", "namespace": "default", "labels": {"dlf-plugin-type": "caching"}},
+                  "spec": {"local": {"type": "COS", "endpoint": "http://10.0.0.1", "bucket": "b", "accessKeyID": "a"}}})
+    placements = {"gateways": [{"key": "kubernetes.io/hostname", "value": "node-1"}],
+                  "datalocations": [{"key": "kubernetes.io/hostname", "value": "node-2"}]}
+    server.kubectl("patch", "datasetinternal", "cached", "--subresource=status", "--type=merge", "-p",
+                   json.dumps({"status": {"caching": {"placements": placements}}}))
+    assert server.get("datasetinternal", "cached")["status"]["caching"]["placements"] == placements
