@@ -262,6 +262,10 @@ std::shared_ptr<FileWriter> ObjectFileSystem::EndWriting(Inode& inode,
   inode.set(kInodeWriter, false);
   if (file.writer->dirty()) {
     inode.record.checked_ns = 0;
+    // What the name is now has to be asked: another client may have made it.
+    if (auto key = tree_.inodes().Key(inode)) {
+      tree_.NoteChanged(*key, clock_.Now());
+    }
     if (inode.has(kInodeLocal) && inode.record.parent != 0) {
       tree_.DetachName(inode);
     }
