@@ -148,6 +148,7 @@ service_account_may_not_read_secrets() {
 }
 
 check_cluster() {
+  # shellcheck disable=SC2016  # for the inner shell
   check 'kubectl and helm are our own' \
     sh -ec 'for t in kubectl helm; do command -v $t | grep /devcluster/; done; helm list'
   check 'RBAC is on' service_account_may_not_read_secrets

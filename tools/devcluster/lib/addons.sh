@@ -4,12 +4,11 @@
 s3_credentials() {
   if [[ ! -e $STATE/s3.env ]]; then
     # Made for this cluster and ending with it; nobody types them.
-    (
-      umask 077
-      printf 'S3_ACCESS_KEY=dev%s\nS3_SECRET_KEY=%s\n' \
-        "$(openssl rand -hex 8)" "$(openssl rand -hex 20)" >"$STATE/s3.env.new"
-      mv "$STATE/s3.env.new" "$STATE/s3.env"
-    )
+    touch "$STATE/s3.env.new"
+    private_to_caller "$STATE/s3.env.new"
+    printf 'S3_ACCESS_KEY=dev%s\nS3_SECRET_KEY=%s\n' \
+      "$(openssl rand -hex 8)" "$(openssl rand -hex 20)" >"$STATE/s3.env.new"
+    mv "$STATE/s3.env.new" "$STATE/s3.env"
   fi
   # shellcheck source=/dev/null
   source "$STATE/s3.env"
@@ -37,7 +36,10 @@ apply_addons() {
 wait_for_deployment() {
   local namespace=$1 name=$2 seconds=$3
   kube --namespace "$namespace" rollout status "deployment/$name" --timeout "${seconds}s" \
-    >"$LOG/$name.log" 2>&1 && return
+    >"$LOG/$name.log" 2>&1 && {
+    say "$name is ready"
+    return
+  }
   {
     kube --namespace "$namespace" get pods -o wide
     kube --namespace "$namespace" get events --sort-by .lastTimestamp

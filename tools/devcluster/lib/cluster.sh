@@ -5,17 +5,14 @@ readonly COMPONENTS=(
   etcd kube-apiserver kube-controller-manager kube-scheduler containerd kubelet kube-proxy
 )
 
-require_root() {
-  ((EUID == 0)) || die "needs root, as it mounts, makes namespaces and starts containers: sudo -E $HERE/devcluster $1"
-}
-
 # kubelet has the folder of its device plugin sockets built in: a second kubelet
-# would empty that of the first.
+# would empty that of the first. One in a container has a folder of its own.
 refuse_beside_kubelet() {
   local pid
   for pid in $(pgrep -x kubelet || true); do
-    [[ $pid == "$(main_pid kubelet || true)" ]] ||
+    if [[ $pid != "$(main_pid kubelet || true)" && /proc/$pid/ns/mnt -ef /proc/self/ns/mnt ]]; then
       die "this machine runs a kubelet already (pid $pid): use its cluster (KUBECONFIG) instead"
+    fi
   done
 }
 
@@ -49,6 +46,7 @@ up() {
   build_images
   lock_cluster
   refuse_beside_kubelet
+  refuse_taken_network
   state_up
   network_up
   pki_up

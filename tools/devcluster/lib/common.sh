@@ -13,8 +13,11 @@ readonly ADMIN_KUBECONFIG=$STATE/kubeconfig
 # clusters and clones.
 readonly CACHE=${DATASHIM_CACHE:-${HOME:?HOME is not set}/.cache/datashim}/devcluster
 
-# The first two octets of every address of the cluster; see lib/net.sh.
-readonly NET=${DATASHIM_DEVCLUSTER_NET:-10.213}
+# The first two octets of every address of the cluster; see lib/net.sh. A cluster
+# that is up keeps those it was started with.
+NET=${DATASHIM_DEVCLUSTER_NET:-10.213}
+if [[ -r $STATE/net ]]; then NET=$(<"$STATE/net"); fi
+readonly NET
 readonly NODE_NAME=devnode
 readonly NODE_IP=$NET.0.1 HOST_IP=$NET.255.1 LINK_IP=$NET.255.2
 readonly POD_CIDR=$NET.0.0/17 SERVICE_CIDR=$NET.128.0/18
@@ -49,6 +52,17 @@ hash_of() {
 seconds_since() {
   local now=${EPOCHREALTIME/[.,]/} start=${1/[.,]/}
   printf '%d.%d' $(((now - start) / 1000000)) $(((now - start) / 100000 % 10))
+}
+
+require_root() {
+  ((EUID == 0)) ||
+    die "'$1' needs root, as it handles mounts, namespaces and containers: sudo -E $HERE/devcluster $1"
+}
+
+# For who called sudo: only they and root may read the file.
+private_to_caller() {
+  chmod 600 "$1"
+  if [[ -n ${SUDO_UID:-} ]]; then chown "$SUDO_UID:${SUDO_GID:-$SUDO_UID}" "$1"; fi
 }
 
 require_commands() {

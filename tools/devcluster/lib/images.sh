@@ -74,6 +74,7 @@ import_images() {
 
 load_image() {
   local tar=$1
+  require_root load-image
   [[ -f $tar ]] || die "$tar: no such file"
   main_pid containerd >/dev/null || die "the cluster is not up"
   images import "$tar"

@@ -16,13 +16,17 @@ readonly LINK=dsdev0
 
 in_node() { nsenter --net="$NETNS" "$@"; }
 
-network_up() {
+refuse_taken_network() {
   [[ ! -d /sys/class/net/$LINK ]] || return 0
   local others
   others=$({ ip -4 route show root "$NET.0.0/16"; ip -4 route show match "$NET.0.0/16"; } |
     grep -v '^default' || true)
   [[ -z $others ]] ||
     die "the machine has a route into $NET.0.0/16 ($others); set DATASHIM_DEVCLUSTER_NET to two other octets"
+}
+
+network_up() {
+  [[ ! -d /sys/class/net/$LINK ]] || return 0
   touch "$NETNS"
   is_mounted "$NETNS" || unshare --net="$NETNS" true
   in_node ip link set lo up

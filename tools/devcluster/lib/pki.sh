@@ -79,6 +79,6 @@ pki_up() {
     kubeconfig "$name" "$PKI/$name.kubeconfig"
   done
   kubeconfig admin "$ADMIN_KUBECONFIG"
-  chmod 600 "$ADMIN_KUBECONFIG"
+  private_to_caller "$ADMIN_KUBECONFIG"
   touch "$PKI/complete"
 }

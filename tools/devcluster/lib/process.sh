@@ -35,8 +35,9 @@ pids_below() {
 main_pid() {
   local name=$1 pid
   for pid in $(pids_below "$(tracking_root)/$name"); do
-    # Children may be there too: containerd's shims.
-    if [[ $(readlink "/proc/$pid/exe") == */"$name" ]]; then
+    # Children may be there too: containerd's shims. The kernel keeps 15 letters
+    # of a program's name.
+    if [[ $(cat "/proc/$pid/comm" 2>/dev/null) == "${name:0:15}" ]]; then
       echo "$pid"
       return
     fi
@@ -76,6 +77,7 @@ wait_for() {
     ((SECONDS < deadline)) || component_failed "$component" "was not ready within $seconds s"
     sleep 0.1
   done
+  [[ -z ${STARTED[$component]:-} ]] || say "$component is ready"
 }
 
 component_failed() {
@@ -112,7 +114,8 @@ prepare_pod_cgroups() {
   while read -r mount; do
     if [[ -e $mount/cgroup.controllers ]]; then
       for controller in $(<"$mount/cgroup.controllers"); do
-        echo "+$controller" >"$mount/cgroup.subtree_control"
+        # Those that cannot be had kubelet names, if it needs them.
+        echo "+$controller" >"$mount/cgroup.subtree_control" 2>/dev/null || true
       done
     fi
     mkdir -p "$mount/$CGROUP"

@@ -32,6 +32,7 @@ state_up() {
   for path in "${BUILT_IN_PATHS[@]}"; do
     if [[ ! -e $path ]]; then echo "$path"; fi
   done >"$STATE/absent-before"
+  echo "$NET" >"$STATE/net"
   boot_id >"$STATE/boot_id"
 }
 
