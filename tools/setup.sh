@@ -19,7 +19,7 @@ build_packages=(
   python3 python3-yaml python3-pytest openssl
 )
 cluster_packages=(
-  containerd runc iproute2 iptables conntrack kmod util-linux jq
+  containerd runc iproute2 iptables conntrack kmod procps util-linux jq
   mmdebstrap python3-venv python3-pip fuse3 attr
 )
 bench_packages=(s3fs rclone fio)

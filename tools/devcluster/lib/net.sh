@@ -26,9 +26,12 @@ refuse_taken_network() {
 }
 
 network_up() {
-  [[ ! -d /sys/class/net/$LINK ]] || return 0
+  [[ ! -e $RUN/network-complete ]] || return 0
+  # What an interrupted `up` may have left half made.
+  network_down
+  if is_mounted "$NETNS"; then umount "$NETNS"; fi
   touch "$NETNS"
-  is_mounted "$NETNS" || unshare --net="$NETNS" true
+  unshare --net="$NETNS" true
   in_node ip link set lo up
   in_node sysctl -qw net.ipv4.ip_forward=1
   # Pods on one bridge reach each other through services only if bridged packets
@@ -45,6 +48,7 @@ network_up() {
   ip address add "$HOST_IP/30" dev "$LINK"
   ip link set "$LINK" up
   ip route add "$NET.0.0/16" via "$LINK_IP" dev "$LINK"
+  touch "$RUN/network-complete"
 }
 
 network_down() {
