@@ -1,0 +1,72 @@
+#include "node/bucket_server.h"
+
+#include <utility>
+
+#include "s3/object_store.h"
+
+namespace datashim::node {
+namespace {
+
+s3::Credentials CredentialsOf(const dataset::VolumeConfig& config) {
+  return {.access_key_id = config.access_key_id,
+          .secret_access_key = config.secret_access_key,
+          .session_token = config.session_token};
+}
+
+s3::S3Config S3ConfigOf(const dataset::VolumeConfig& config) {
+  s3::S3Config result;
+  result.endpoint = config.endpoint;
+  result.region = config.region;
+  result.path_style = config.path_style;
+  result.tls.ca_bundle_pem = config.ca_bundle_pem;
+  result.tls.insecure_skip_verify = config.insecure_skip_tls_verify;
+  return result;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<BucketServer>> BucketServer::Open(
+    const dataset::VolumeConfig& config, const fs::FileSystemOptions& options,
+    Deadline deadline) {
+  auto credentials =
+      std::make_shared<s3::UpdatableCredentials>(CredentialsOf(config));
+  DS_ASSIGN_OR_RETURN(auto client,
+                      s3::S3Client::Make(S3ConfigOf(config), credentials));
+  DS_RETURN_IF_ERROR(
+      client->ProbeBucket(config.bucket, config.prefix, deadline));
+  DS_ASSIGN_OR_RETURN(
+      auto store, s3::MakeObjectStore(client, config.bucket, config.prefix));
+  auto file_system = fs::MakeFileSystem(std::move(store), options);
+  return std::unique_ptr<BucketServer>(new BucketServer(
+      std::move(credentials), std::move(client), std::move(file_system)));
+}
+
+BucketServer::BucketServer(
+    std::shared_ptr<s3::UpdatableCredentials> credentials,
+    std::shared_ptr<s3::S3Client> client,
+    std::unique_ptr<fs::FileSystem> file_system)
+    : credentials_(std::move(credentials)),
+      client_(std::move(client)),
+      file_system_(std::move(file_system)) {}
+
+BucketServer::~BucketServer() {
+  client_->RequestStop();
+  session_.reset();
+}
+
+Status BucketServer::Serve(sys::UniqueFd device,
+                           const fuse::SessionOptions& options,
+                           Deadline deadline) {
+  session_.emplace(std::move(device), *file_system_, options);
+  return session_->Start(deadline);
+}
+
+void BucketServer::SetCredentials(const dataset::VolumeConfig& config) {
+  credentials_->Set(CredentialsOf(config));
+}
+
+bool BucketServer::WaitForEnd(Deadline deadline, std::stop_token stop) {
+  return session_->WaitForEnd(deadline, std::move(stop));
+}
+
+}  // namespace datashim::node

@@ -1,0 +1,61 @@
+// BucketServer: serves one bucket (or a prefix of it) on one FUSE connection.
+// Mounts nothing: the descriptor comes from whoever did.
+
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <stop_token>
+
+#include "base/clock.h"
+#include "base/result.h"
+#include "dataset/volume_config.h"
+#include "fs/file_system.h"
+#include "fuse/session.h"
+#include "s3/client.h"
+#include "s3/credentials.h"
+#include "sys/unique_fd.h"
+
+namespace datashim::node {
+
+/// Thread-safe, but for Serve, which is called once before the others.
+class BucketServer {
+ public:
+  /// Makes client and file system, and asks the bucket whether these keys may
+  /// list it.
+  /// @return the errors of S3Client::ProbeBucket, or kInvalidArgument.
+  static Result<std::unique_ptr<BucketServer>> Open(
+      const dataset::VolumeConfig& config, const fs::FileSystemOptions& options,
+      Deadline deadline);
+  BucketServer(const BucketServer&) = delete;
+  BucketServer& operator=(const BucketServer&) = delete;
+  /// Ends requests to the bucket that are under way (uploads fail, and whoever
+  /// closes such a file hears of it), then the session. Bounded by what the
+  /// client needs to notice, about a second.
+  ~BucketServer();
+
+  /// Serves `device`, /dev/fuse of a fresh mount. Errors as of Session::Start.
+  Status Serve(sys::UniqueFd device, const fuse::SessionOptions& options,
+               Deadline deadline);
+
+  /// The keys of `config` from now on.
+  void SetCredentials(const dataset::VolumeConfig& config);
+
+  bool serving() const { return session_ && session_->serving(); }
+  /// As Session::WaitForEnd. REQUIRES: Serve was OK.
+  bool WaitForEnd(Deadline deadline, std::stop_token stop = {});
+  fs::StatFs GetStatFs() const { return file_system_->GetStatFs(); }
+
+ private:
+  BucketServer(std::shared_ptr<s3::UpdatableCredentials> credentials,
+               std::shared_ptr<s3::S3Client> client,
+               std::unique_ptr<fs::FileSystem> file_system);
+
+  const std::shared_ptr<s3::UpdatableCredentials> credentials_;
+  const std::shared_ptr<s3::S3Client> client_;
+  const std::unique_ptr<fs::FileSystem> file_system_;
+  std::optional<fuse::Session> session_;
+};
+
+}  // namespace datashim::node

@@ -1,0 +1,183 @@
+#include "node/mount.h"
+
+#include <fcntl.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <memory>
+#include <system_error>
+#include <utility>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/result.h"
+#include "node/bucket_server.h"
+#include "node/mount_source.h"
+#include "sys/errno_error.h"
+#include "sys/mount_api.h"
+#include "sys/signals.h"
+#include "sys/small_file.h"
+
+namespace datashim::node {
+namespace {
+
+constexpr std::chrono::seconds kProbeTimeout{10};
+constexpr std::chrono::seconds kInitTimeout{10};
+// For programs that still have files open when the mount has to end.
+constexpr std::chrono::seconds kBusyTimeout{5};
+constexpr std::size_t kCaBundleBytesMax = std::size_t{4} << 20;
+
+SecretString FromEnvironment(const char* name) {
+  const char* const value = std::getenv(name);
+  return SecretString(value != nullptr ? value : "");
+}
+
+Result<dataset::VolumeConfig> ConfigOf(const MountOptions& options) {
+  DS_ASSIGN_OR_RETURN(MountSource source, ParseMountSource(options.source));
+  dataset::VolumeConfig config;
+  config.endpoint = options.endpoint_url;
+  config.bucket = std::move(source.bucket);
+  config.prefix = std::move(source.prefix);
+  config.region = options.region;
+  config.read_only = options.read_only;
+  config.path_style = !options.virtual_host_style;
+  if (!options.ca_bundle_path.empty()) {
+    DS_ASSIGN_OR_RETURN(
+        config.ca_bundle_pem,
+        sys::ReadFile(options.ca_bundle_path, kCaBundleBytesMax));
+  }
+  if (options.no_sign_request) return config;
+  config.access_key_id = FromEnvironment("AWS_ACCESS_KEY_ID");
+  config.secret_access_key = FromEnvironment("AWS_SECRET_ACCESS_KEY");
+  config.session_token = FromEnvironment("AWS_SESSION_TOKEN");
+  if (config.access_key_id.empty() || config.secret_access_key.empty()) {
+    return Error{ErrorCode::kUnauthenticated,
+                 "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or say "
+                 "--no-sign-request for a public bucket"};
+  }
+  return config;
+}
+
+fs::FileSystemOptions FileSystemOptionsOf(const MountOptions& options) {
+  fs::FileSystemOptions result;
+  result.read_only = options.read_only;
+  result.metadata_ttl = std::chrono::seconds(options.metadata_ttl_seconds);
+  result.memory_bytes_max = options.memory_mib_max << 20;
+  return result;
+}
+
+/// A FUSE mount of this process; gone at its end.
+class LocalMount {
+ public:
+  static Result<LocalMount> Make(const std::string& directory, bool read_only,
+                                 const std::string& source) {
+    std::error_code failed;
+    const std::filesystem::path path =
+        std::filesystem::canonical(directory, failed);
+    if (failed) {
+      return sys::ErrnoError(failed.value(), "directory \"" + directory + "\"");
+    }
+    LocalMount mount;
+    mount.name_ = path.filename();
+    DS_ASSIGN_OR_RETURN(mount.parent_,
+                        sys::OpenDirectoryRoot(path.parent_path()));
+    DS_ASSIGN_OR_RETURN(const sys::UniqueFd target,
+                        sys::OpenDirectoryRoot(path));
+    mount.device_ = sys::UniqueFd(::open("/dev/fuse", O_RDWR | O_CLOEXEC));
+    if (!mount.device_) return sys::ErrnoError(errno, "open /dev/fuse");
+    std::vector<sys::MountParameter> parameters = {
+        {"source", source, false},
+        {"subtype", "datashim", false},
+        {"fd", std::to_string(mount.device_.get()), false},
+        {"rootmode", "40000", false},
+        {"user_id", "0", false},
+        {"group_id", "0", false},
+        {"allow_other", "", true},
+        {"default_permissions", "", true}};
+    if (read_only) parameters.push_back({"ro", "", true});
+    DS_ASSIGN_OR_RETURN(const sys::UniqueFd detached,
+                        sys::CreateMount("fuse", parameters));
+    DS_ASSIGN_OR_RETURN(mount.point_, sys::MountPointOf(detached));
+    DS_RETURN_IF_ERROR(sys::AttachMount(detached, target));
+    mount.is_mounted_ = true;
+    return mount;
+  }
+  LocalMount(LocalMount&& other) noexcept
+      : parent_(std::move(other.parent_)),
+        device_(std::move(other.device_)),
+        name_(std::move(other.name_)),
+        point_(other.point_),
+        is_mounted_(std::exchange(other.is_mounted_, false)) {}
+  LocalMount& operator=(LocalMount&&) = delete;
+  ~LocalMount() { static_cast<void>(Unmount(true)); }
+
+  sys::UniqueFd TakeDevice() { return std::move(device_); }
+  Status SetReadahead(std::uint32_t kib) const {
+    return sys::WriteReadahead(point_.device_major, point_.device_minor, kib);
+  }
+  /// OK too when somebody else has unmounted it.
+  Status Unmount(bool detach) {
+    if (!is_mounted_) return OkStatus();
+    Status done = sys::Unmount(parent_, name_, detach);
+    if (!done.ok() && done.error().code == ErrorCode::kNotFound) {
+      done = OkStatus();
+    }
+    is_mounted_ = !done.ok();
+    return done;
+  }
+
+ private:
+  LocalMount() = default;
+
+  sys::UniqueFd parent_;
+  sys::UniqueFd device_;
+  std::string name_;
+  sys::MountPoint point_;
+  bool is_mounted_ = false;
+};
+
+Status Run(const MountOptions& options, std::stop_token stop) {
+  DS_ASSIGN_OR_RETURN(const dataset::VolumeConfig config, ConfigOf(options));
+  DS_ASSIGN_OR_RETURN(const auto server,
+                      BucketServer::Open(config, FileSystemOptionsOf(options),
+                                         Deadline::After(kProbeTimeout)));
+  DS_ASSIGN_OR_RETURN(
+      LocalMount mount,
+      LocalMount::Make(options.directory, options.read_only, options.source));
+  fuse::SessionOptions session_options;
+  session_options.clone_device = true;  // Nobody goes on after this process.
+  DS_RETURN_IF_ERROR(server->Serve(mount.TakeDevice(), session_options,
+                                   Deadline::After(kInitTimeout)));
+  DS_RETURN_IF_ERROR(mount.SetReadahead(options.readahead_kib));
+  std::printf("mounted %s\n", options.directory.c_str());
+  std::fflush(stdout);
+  if (server->WaitForEnd(Deadline::Never(), stop)) return OkStatus();
+  if (mount.Unmount(false).ok()) return OkStatus();
+  // No new use from here on; what is open may be closed.
+  DS_RETURN_IF_ERROR(mount.Unmount(true));
+  if (!server->WaitForEnd(Deadline::After(kBusyTimeout))) {
+    log::Warn("files are still open; their next use fails",
+              {{"directory", options.directory}});
+  }
+  return OkStatus();
+}
+
+}  // namespace
+
+int RunMount(const MountOptions& options) {
+  if (!log::SetLevel(options.log_level)) {
+    std::fprintf(stderr, "datashim mount: unknown log level \"%s\"\n",
+                 options.log_level.c_str());
+    return 2;
+  }
+  const auto signals = sys::StopOnSignals();
+  const Status status = signals.ok() ? Run(options, (*signals)->token())
+                                     : Status(signals.error());
+  if (status.ok()) return 0;
+  std::fprintf(stderr, "datashim mount: %s\n", status.error().message.c_str());
+  return status.error().code == ErrorCode::kInvalidArgument ? 2 : 1;
+}
+
+}  // namespace datashim::node

@@ -1,0 +1,93 @@
+#include "node/node.h"
+
+#include <memory>
+#include <stop_token>
+#include <utility>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/result.h"
+#include "csi/server.h"
+#include "keeper/client.h"
+#include "net/http_server.h"
+#include "node/node_volume_host.h"
+#include "sys/privileges.h"
+#include "sys/signals.h"
+
+namespace datashim::node {
+namespace {
+
+// The keeper is another pod, which may start later.
+constexpr std::chrono::seconds kKeeperTimeout{60};
+constexpr std::chrono::seconds kStartTimeout{60};
+constexpr std::chrono::seconds kDrainTimeout{5};
+
+Result<std::unique_ptr<net::HttpServer>> ServeHealth(std::uint16_t port,
+                                                     NodeVolumeHost& host) {
+  net::HttpServerOptions options;
+  options.address = "::";
+  options.port = port;
+  options.threads = 1;
+  const auto handler = [&host](const net::HttpRequest& request) {
+    if (request.path != "/healthz") {
+      return net::HttpResponse{.status = 404, .headers = {}, .body = ""};
+    }
+    const Status ready = host.Ready();
+    if (ready.ok()) {
+      return net::HttpResponse{.status = 200, .headers = {}, .body = "ok\n"};
+    }
+    return net::HttpResponse{
+        .status = 503, .headers = {}, .body = ready.error().message + "\n"};
+  };
+  auto server = net::HttpServer::Start(options, handler);
+  if (server.ok()) return server;
+  options.address = "0.0.0.0";  // A machine without IPv6.
+  return net::HttpServer::Start(options, handler);
+}
+
+Status Run(const NodeOptions& options, std::stop_token stop) {
+  DS_ASSIGN_OR_RETURN(const auto keeper,
+                      keeper::Client::Connect(options.keeper_socket,
+                                              Deadline::After(kKeeperTimeout)));
+  VolumeHostOptions host_options;
+  host_options.mounts_dir = options.plugin_dir + "/mounts";
+  host_options.file_system.memory_bytes_max = options.memory_bytes_max;
+  NodeVolumeHost host(*keeper, std::move(host_options));
+  DS_RETURN_IF_ERROR(host.EndFormerMounts(Deadline::After(kStartTimeout)));
+  DS_RETURN_IF_ERROR(host.Ready());
+  csi::ServerOptions server_options;
+  server_options.socket_path = options.plugin_dir + "/csi.sock";
+  server_options.node_id = options.node_name;
+  server_options.plugins_registry_dir = options.registry_dir;
+  DS_ASSIGN_OR_RETURN(const auto server,
+                      csi::Server::Start(server_options, &host, nullptr));
+  std::unique_ptr<net::HttpServer> health;
+  if (options.health_port != 0) {
+    DS_ASSIGN_OR_RETURN(health, ServeHealth(options.health_port, host));
+  }
+  log::Info("the node serves", {{"node", options.node_name}});
+  SystemClock().SleepFor(std::chrono::hours(24 * 365 * 100), stop);
+  log::Info("the node stops");
+  server->Stop(Deadline::After(kDrainTimeout));
+  return OkStatus();
+}
+
+}  // namespace
+
+int RunNode(const NodeOptions& options) {
+  if (!log::SetLevel(options.log_level)) {
+    log::Error("unknown log level", {{"level", options.log_level}});
+    return 2;
+  }
+  const auto signals = sys::StopOnSignals();
+  Status status =
+      signals.ok() ? sys::DropPrivileges({}) : Status(signals.error());
+  if (status.ok()) status = Run(options, (*signals)->token());
+  if (!status.ok()) {
+    log::Error("the node cannot serve", {{"error", status.error().message}});
+    return 1;
+  }
+  return 0;
+}
+
+}  // namespace datashim::node

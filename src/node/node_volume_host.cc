@@ -1,0 +1,366 @@
+#include "node/node_volume_host.h"
+
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+#include "base/log.h"
+#include "node/volume_state.h"
+
+namespace datashim::node {
+namespace {
+
+// The kubelet gives a call two minutes.
+constexpr std::chrono::seconds kCallTimeout{45};
+// A bucket that does not answer is reported soon, so that an event says why
+// the pod does not start.
+constexpr std::chrono::seconds kProbeTimeout{10};
+constexpr std::chrono::seconds kInitTimeout{10};
+constexpr std::chrono::seconds kReadyTimeout{2};
+// One request of the kernel, and what made reads fastest (docs/performance.md).
+constexpr std::uint32_t kReadaheadKib = 1024;
+
+Deadline CallDeadline() { return Deadline::After(kCallTimeout); }
+
+/// Read-only and writable mounts of one location are two file systems.
+std::string PlaceId(const dataset::VolumeConfig& config, bool read_only) {
+  return config.LocationId() + (read_only ? "-ro" : "");
+}
+
+Error Unknown(const std::string& volume_id) {
+  return {ErrorCode::kNotFound,
+          "volume \"" + volume_id + "\" is not on this node"};
+}
+
+}  // namespace
+
+NodeVolumeHost::NodeVolumeHost(keeper::Client& keeper,
+                               VolumeHostOptions options)
+    : keeper_(keeper), options_(std::move(options)) {}
+
+NodeVolumeHost::~NodeVolumeHost() = default;
+
+Status NodeVolumeHost::EndFormerMounts(Deadline deadline) {
+  DS_ASSIGN_OR_RETURN(std::vector<keeper::KeptMount> mounts,
+                      keeper_.KeptMounts(deadline));
+  for (keeper::KeptMount& mount : mounts) {
+    std::size_t pods = 0;
+    if (mount.state_fd) {
+      const auto state = ReadVolumeState(mount.state_fd);
+      if (state.ok()) pods = state->target_paths.size();
+    }
+    log::Warn(
+        "a mount of a former process ends; pods that use it get errors "
+        "until the kubelet publishes it again",
+        {{"volume", mount.spec.volume_id},
+         {"path", mount.spec.target},
+         {"pods", std::to_string(pods)}});
+    mount.fuse_fd.Reset();
+    DS_RETURN_IF_ERROR(keeper_.Unmount(mount.spec.target, true, deadline));
+  }
+  return OkStatus();
+}
+
+NodeVolumeHost::LockedVolume NodeVolumeHost::Lock(
+    const std::string& volume_id) {
+  for (;;) {
+    std::shared_ptr<Volume> volume;
+    {
+      const std::lock_guard lock(mutex_);
+      std::shared_ptr<Volume>& slot = volumes_[volume_id];
+      if (slot == nullptr) slot = std::make_shared<Volume>();
+      volume = slot;
+    }
+    std::unique_lock lock(volume->mutex);
+    if (!volume->is_gone) return {std::move(volume), std::move(lock)};
+  }
+}
+
+Result<NodeVolumeHost::LockedVolume> NodeVolumeHost::LockIfKnown(
+    const std::string& volume_id) {
+  std::shared_ptr<Volume> volume;
+  {
+    const std::lock_guard lock(mutex_);
+    const auto found = volumes_.find(volume_id);
+    if (found == volumes_.end()) return Unknown(volume_id);
+    volume = found->second;
+  }
+  std::unique_lock lock(volume->mutex);
+  if (volume->is_gone) return Unknown(volume_id);
+  return LockedVolume{std::move(volume), std::move(lock)};
+}
+
+Status NodeVolumeHost::Stage(const csi::StageRequest& request) {
+  const Deadline deadline = CallDeadline();
+  DS_ASSIGN_OR_RETURN(const auto config,
+                      dataset::VolumeConfig::FromSecretData(request.secrets));
+  const LockedVolume volume = Lock(request.volume_id);
+  volume->staging_path = request.staging_path;
+  DS_ASSIGN_OR_RETURN(
+      volume->staged_place_id,
+      EnsurePlace(request.volume_id, *volume, config,
+                  request.read_only || config.read_only, deadline));
+  return OkStatus();
+}
+
+Status NodeVolumeHost::Publish(const csi::PublishRequest& request) {
+  const Deadline deadline = CallDeadline();
+  const LockedVolume volume = Lock(request.volume_id);
+  if (volume->staging_path.empty()) {
+    volume->staging_path = request.staging_path;
+  }
+  bool read_only = request.read_only;
+  std::string place_id = volume->staged_place_id;
+  if (!request.secrets.empty()) {
+    DS_ASSIGN_OR_RETURN(const auto config,
+                        dataset::VolumeConfig::FromSecretData(request.secrets));
+    read_only = read_only || config.read_only;
+    if (StaysOnOldPlace(*volume, request.target_path,
+                        PlaceId(config, read_only))) {
+      return OkStatus();
+    }
+    DS_ASSIGN_OR_RETURN(place_id, EnsurePlace(request.volume_id, *volume,
+                                              config, read_only, deadline));
+  }
+  const auto place = volume->places.find(place_id);
+  if (place == volume->places.end() || !place->second.server->serving()) {
+    return Error{ErrorCode::kFailedPrecondition,
+                 "volume \"" + request.volume_id +
+                     "\" is not staged on this node and the request brings no "
+                     "secrets"};
+  }
+  DS_RETURN_IF_ERROR(Bind(place->second.path, request, read_only, deadline));
+  std::string& published = volume->targets[request.target_path];
+  if (published == place_id) return OkStatus();
+  const std::string before = std::exchange(published, place_id);
+  KeepState(request.volume_id, *volume, place_id, deadline);
+  return before.empty() ? OkStatus()
+                        : DropUnusedPlace(*volume, before, deadline);
+}
+
+/// True for a pod that was published before its volume got another place.
+bool NodeVolumeHost::StaysOnOldPlace(const Volume& volume,
+                                     const std::string& target_path,
+                                     const std::string& place_id) {
+  const auto target = volume.targets.find(target_path);
+  if (target == volume.targets.end() || target->second == place_id) {
+    return false;
+  }
+  const auto place = volume.places.find(target->second);
+  return place != volume.places.end() && place->second.server->serving();
+}
+
+Status NodeVolumeHost::Unpublish(const std::string& volume_id,
+                                 const std::string& target_path) {
+  const Deadline deadline = CallDeadline();
+  auto volume = LockIfKnown(volume_id);
+  // Also for a volume that this process has not seen.
+  DS_RETURN_IF_ERROR(keeper_.Unmount(target_path, true, deadline));
+  DS_RETURN_IF_ERROR(keeper_.RemoveDirectory(target_path, deadline));
+  if (!volume.ok()) return OkStatus();
+  const auto target = (*volume)->targets.find(target_path);
+  if (target == (*volume)->targets.end()) return OkStatus();
+  const std::string place_id = target->second;
+  (*volume)->targets.erase(target);
+  KeepState(volume_id, **volume, place_id, deadline);
+  return DropUnusedPlace(**volume, place_id, deadline);
+}
+
+Status NodeVolumeHost::Unstage(const std::string& volume_id,
+                               const std::string& staging_path) {
+  const Deadline deadline = CallDeadline();
+  auto volume = LockIfKnown(volume_id);
+  if (volume.ok() && !(*volume)->targets.empty()) {
+    return Error{ErrorCode::kFailedPrecondition,
+                 "volume \"" + volume_id + "\" is still published at \"" +
+                     (*volume)->targets.begin()->first + "\""};
+  }
+  if (volume.ok()) {
+    auto& places = (*volume)->places;
+    while (!places.empty()) {
+      DS_RETURN_IF_ERROR(UnmountPlace(places.begin()->second.path, deadline));
+      places.erase(places.begin());
+    }
+  }
+  // Also for a volume that this process has not seen.
+  DS_RETURN_IF_ERROR(UnmountPlace(staging_path, deadline));
+  DS_RETURN_IF_ERROR(keeper_.RemoveDirectory(DirectoryOf(volume_id), deadline));
+  if (volume.ok()) {
+    (*volume)->is_gone = true;
+    const std::lock_guard lock(mutex_);
+    volumes_.erase(volume_id);
+  }
+  return OkStatus();
+}
+
+Result<csi::VolumeStats> NodeVolumeHost::Stats(const std::string& volume_id,
+                                               const std::string& path) {
+  DS_ASSIGN_OR_RETURN(const LockedVolume volume, LockIfKnown(volume_id));
+  const auto target = volume->targets.find(path);
+  std::string place_id;
+  if (target != volume->targets.end()) {
+    place_id = target->second;
+  } else if (path == volume->staging_path) {
+    place_id = volume->staged_place_id;
+  }
+  const auto place = volume->places.find(place_id);
+  if (place == volume->places.end()) {
+    return Error{
+        ErrorCode::kNotFound,
+        "volume \"" + volume_id + "\" is not mounted at \"" + path + "\""};
+  }
+  const fs::StatFs statfs = place->second.server->GetStatFs();
+  csi::VolumeStats stats;
+  stats.total_bytes = statfs.total_bytes;
+  stats.available_bytes = statfs.free_bytes;
+  stats.used_bytes = statfs.total_bytes - statfs.free_bytes;
+  stats.total_inodes = statfs.total_inodes;
+  stats.used_inodes = statfs.total_inodes - statfs.free_inodes;
+  stats.healthy = place->second.server->serving();
+  if (!stats.healthy) {
+    stats.message = "the mount is gone; the kubelet's next publish repairs it";
+  }
+  return stats;
+}
+
+Status NodeVolumeHost::Ready() {
+  // What every volume needs: a keeper that answers, and this directory.
+  return keeper_.MakeDirectory(options_.mounts_dir,
+                               Deadline::After(kReadyTimeout));
+}
+
+Result<std::string> NodeVolumeHost::EnsurePlace(
+    const std::string& volume_id, Volume& volume,
+    const dataset::VolumeConfig& config, bool read_only, Deadline deadline) {
+  const std::string place_id = PlaceId(config, read_only);
+  const auto found = volume.places.find(place_id);
+  if (found != volume.places.end()) {
+    if (found->second.server->serving()) {
+      found->second.server->SetCredentials(config);
+      return place_id;
+    }
+    DS_RETURN_IF_ERROR(UnmountPlace(found->second.path, deadline));
+    volume.places.erase(found);
+  }
+  const bool is_staging_free = std::none_of(
+      volume.places.begin(), volume.places.end(), [&](const auto& place) {
+        return place.second.path == volume.staging_path;
+      });
+  const keeper::MountSpec spec{
+      .volume_id = volume_id,
+      .location_id = place_id,
+      .target = is_staging_free ? volume.staging_path
+                                : DirectoryOf(volume_id) + "/" + place_id,
+      .read_only = read_only};
+  DS_ASSIGN_OR_RETURN(Place place, MountPlace(spec, config, deadline));
+  volume.places.emplace(place_id, std::move(place));
+  KeepState(volume_id, volume, place_id, deadline);
+  return place_id;
+}
+
+Result<NodeVolumeHost::Place> NodeVolumeHost::MountPlace(
+    const keeper::MountSpec& spec, const dataset::VolumeConfig& config,
+    Deadline deadline) {
+  fs::FileSystemOptions file_system = options_.file_system;
+  file_system.read_only = spec.read_only;
+  DS_ASSIGN_OR_RETURN(
+      auto server,
+      BucketServer::Open(config, file_system,
+                         deadline.Min(Deadline::After(kProbeTimeout))));
+  DS_RETURN_IF_ERROR(keeper_.MakeDirectory(spec.target, deadline));
+  DS_ASSIGN_OR_RETURN(sys::UniqueFd device, FreshMount(spec, deadline));
+  Status served = server->Serve(std::move(device), fuse::SessionOptions{},
+                                deadline.Min(Deadline::After(kInitTimeout)));
+  if (served.ok()) {
+    served = keeper_.SetReadahead(spec.target, kReadaheadKib, deadline);
+  }
+  if (!served.ok()) {
+    server.reset();
+    const Status undone = keeper_.Unmount(spec.target, true, deadline);
+    if (!undone.ok()) {
+      log::Warn("a mount that cannot be served stays",
+                {{"path", spec.target}, {"error", undone.error().message}});
+    }
+    return served.error().Wrap("serve \"" + spec.target + "\"");
+  }
+  return Place{spec.target, std::move(server)};
+}
+
+Result<sys::UniqueFd> NodeVolumeHost::FreshMount(const keeper::MountSpec& spec,
+                                                 Deadline deadline) {
+  auto connection = keeper_.MountFuse(spec, deadline);
+  const bool is_occupied =
+      connection.ok() ? !connection->is_new
+                      : connection.error().code == ErrorCode::kAlreadyExists;
+  if (is_occupied) {
+    // A former process served it: nobody will again.
+    DS_RETURN_IF_ERROR(keeper_.Unmount(spec.target, true, deadline));
+    connection = keeper_.MountFuse(spec, deadline);
+  }
+  if (!connection.ok()) return std::move(connection).error();
+  return std::move(connection->fd);
+}
+
+Status NodeVolumeHost::UnmountPlace(const std::string& path,
+                                    Deadline deadline) {
+  DS_RETURN_IF_ERROR(keeper_.Unmount(path, true, deadline));
+  // The staging path is the kubelet's, which removes it itself.
+  if (!path.starts_with(options_.mounts_dir + "/")) return OkStatus();
+  return keeper_.RemoveDirectory(path, deadline);
+}
+
+Status NodeVolumeHost::Bind(const std::string& place_path,
+                            const csi::PublishRequest& request, bool read_only,
+                            Deadline deadline) {
+  const std::string& target = request.target_path;
+  DS_RETURN_IF_ERROR(keeper_.MakeDirectory(target, deadline));
+  const Status bound = keeper_.Bind(place_path, target, read_only, deadline);
+  if (bound.ok() || bound.error().code != ErrorCode::kAlreadyExists) {
+    return bound;
+  }
+  // One of a place that has gone. The keeper unmounts nothing that is foreign.
+  DS_RETURN_IF_ERROR(keeper_.Unmount(target, true, deadline));
+  return keeper_.Bind(place_path, target, read_only, deadline);
+}
+
+/// The staged place stays until Unstage.
+Status NodeVolumeHost::DropUnusedPlace(Volume& volume,
+                                       const std::string& place_id,
+                                       Deadline deadline) {
+  const auto place = volume.places.find(place_id);
+  if (place == volume.places.end() || place_id == volume.staged_place_id) {
+    return OkStatus();
+  }
+  for (const auto& [path, used] : volume.targets) {
+    if (used == place_id) return OkStatus();
+  }
+  DS_RETURN_IF_ERROR(UnmountPlace(place->second.path, deadline));
+  volume.places.erase(place);
+  return OkStatus();
+}
+
+/// A state that is not kept costs the next process a log line, no more.
+void NodeVolumeHost::KeepState(const std::string& volume_id,
+                               const Volume& volume,
+                               const std::string& place_id, Deadline deadline) {
+  const auto place = volume.places.find(place_id);
+  if (place == volume.places.end()) return;
+  VolumeState state{volume_id, place_id, {}};
+  for (const auto& [path, used] : volume.targets) {
+    if (used == place_id) state.target_paths.push_back(path);
+  }
+  const auto memfd = WriteVolumeState(state);
+  const Status kept =
+      memfd.ok() ? keeper_.PutState(place->second.path, *memfd, deadline)
+                 : Status(memfd.error());
+  if (!kept.ok()) {
+    log::Warn("cannot keep the state of a volume",
+              {{"volume", volume_id}, {"error", kept.error().message}});
+  }
+}
+
+std::string NodeVolumeHost::DirectoryOf(const std::string& volume_id) const {
+  return options_.mounts_dir + "/" + volume_id;
+}
+
+}  // namespace datashim::node
