@@ -33,7 +33,7 @@ struct S3Config {
   int attempts_max = 5;
 };
 
-/// What S3 says about a bucket.
+/// How CreateBucket makes a bucket.
 struct BucketOptions {
   /// Where CreateBucket makes it. Empty: where the endpoint is.
   std::string region;
@@ -70,14 +70,6 @@ class S3Client {
   Status CreateBucket(const std::string& bucket, const BucketOptions& options,
                       Deadline deadline);
 
-  /// Removes the empty bucket. OK when it is not there; kFailedPrecondition
-  /// when it is not empty.
-  Status DeleteBucket(const std::string& bucket, Deadline deadline);
-
-  /// GetBucketLocation; "us-east-1" where S3 answers with nothing.
-  Result<std::string> BucketRegion(const std::string& bucket,
-                                   Deadline deadline);
-
   /// "http://s3:9000"; for messages.
   const std::string& endpoint() const;
 
@@ -93,8 +85,9 @@ class S3Client {
   std::unique_ptr<Impl> impl_;
 };
 
-/// S3's rules for names of buckets: 3 to 63 of a-z 0-9 . -, and underscore and
-/// capitals nowhere. @return kInvalidArgument with the rule that is broken.
+/// What a bucket may be named somewhere: 3 to 255 of A-Z a-z 0-9 . - _. Looser
+/// than S3's rules for new ones, because old buckets and other servers have
+/// capitals and '_'. @return kInvalidArgument with the rule that is broken.
 Status CheckBucketName(std::string_view bucket);
 
 }  // namespace datashim::s3
