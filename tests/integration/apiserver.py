@@ -122,6 +122,7 @@ def start(folder: pathlib.Path) -> tuple[ApiServer, list[Process]]:
             "--service-account-issuer", "https://kubernetes.default.svc",
             "--service-account-key-file", str(folder / "accounts.key"),
             "--service-account-signing-key-file", str(folder / "accounts.key"),
+            "--allow-privileged",
             # Nobody makes the accounts that pods would need.
             "--disable-admission-plugins", "ServiceAccount"))
         url = f"https://127.0.0.1:{api_port}"
