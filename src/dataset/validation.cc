@@ -208,8 +208,7 @@ std::string UnknownKeyWarning(std::string_view key) {
            ": has no effect; write it behind the bucket: <bucket>/<folder>";
   }
   if (key == "removeOnDelete" || key == "remove-on-delete") {
-    return LocalField(key) +
-           ": has no effect; it is a label of the Dataset, remove-on-delete";
+    return LocalField(key) + ": has no effect; data in the bucket stays";
   }
   const std::string_view nearest = NearestWord(key, kCosKeys);
   return LocalField(key) + ": unknown key" +
@@ -239,6 +238,12 @@ Result<ResolvedSpec> Validate(const Dataset& dataset) {
   DS_ASSIGN_OR_RETURN(spec.extract, ReadBool(dataset.extract, "spec.extract"));
   for (const auto& [key, value] : local) {
     if (!IsKnown(key)) spec.warnings.push_back(UnknownKeyWarning(key));
+  }
+  if (const auto label = dataset.labels.find("remove-on-delete");
+      label != dataset.labels.end() && ParseBool(label->second) != false) {
+    spec.warnings.push_back(
+        "metadata.labels.remove-on-delete: is not supported yet by this "
+        "version; data in the bucket stays");
   }
   return spec;
 }

@@ -91,6 +91,15 @@ TEST(ValidateTest, EmptyInlineKeysAreAnonymous) {
   EXPECT_FALSE(spec->HasInlineKeys());
 }
 
+TEST(ValidateTest, DataThatStaysIsWarnedOf) {
+  Dataset dataset = Make();
+  dataset.labels["remove-on-delete"] = "false";
+  EXPECT_THAT(Validate(dataset).value().warnings, IsEmpty());
+  dataset.labels["remove-on-delete"] = "true";
+  EXPECT_THAT(Validate(dataset).value().warnings,
+              ElementsAre(HasSubstr("data in the bucket stays")));
+}
+
 TEST(ValidateTest, OddKeysAreWarnedOf) {
   const auto spec = Validate(Make({{"folder", "x"},
                                    {"removeOnDelete", "true"},
@@ -102,7 +111,7 @@ TEST(ValidateTest, OddKeysAreWarnedOf) {
       ElementsAre(
           AllOf(StartsWith("spec.local.folder: "), HasSubstr("bucket")),
           "spec.local.read-only: unknown key, did you mean readonly?",
-          AllOf(StartsWith("spec.local.removeOnDelete: "), HasSubstr("label")),
+          AllOf(StartsWith("spec.local.removeOnDelete: "), HasSubstr("stays")),
           "spec.local.shoe-size: unknown key, ignored"));
 }
 

@@ -5,6 +5,7 @@ After a wanted change: DATASHIM_UPDATE_GOLDEN=1 python3 -m pytest tests/helm
 
 import difflib
 import functools
+import itertools
 import os
 import pathlib
 import re
@@ -143,6 +144,26 @@ def test_rights_are_narrow():
         if kind in ("RoleBinding", "ClusterRoleBinding"):
             subjects = objects("default")[kind, name]["subjects"]
             assert [s["name"] for s in subjects] == ["dataset-operator"]
+
+
+def documented_rights() -> set[tuple]:
+    """The table of docs/rbac.md: (scope, group, resource, verb, name)."""
+    rights = set()
+    for line in (ROOT / "docs/rbac.md").read_text().splitlines():
+        cells = [cell.strip() for cell in line.strip("|").split("|")]
+        if len(cells) >= 5 and cells[0] in ("cluster", "namespace"):
+            scope, group, resource, verbs, name = cells[:5]
+            rights |= {(scope, "" if group == "core" else group, resource, verb, name) for verb in verbs.split()}
+    return rights
+
+
+def test_rights_are_those_that_are_documented_and_tested():
+    granted = set()
+    for scope, kind in (("cluster", "ClusterRole"), ("namespace", "Role")):
+        for rule in objects("default")[kind, "dataset-operator"]["rules"]:
+            granted |= set(itertools.product([scope], rule["apiGroups"], rule["resources"], rule["verbs"],
+                                             rule.get("resourceNames", [""])))
+    assert granted == documented_rights()
 
 
 def test_the_webhook_leaves_other_pods_and_its_trust_alone():
