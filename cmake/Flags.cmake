@@ -15,5 +15,8 @@ if(NOT DATASHIM_SANITIZE STREQUAL "")
   target_link_options(datashim_flags INTERFACE -fsanitize=${DATASHIM_SANITIZE})
   # gcc's -Wmaybe-uninitialized and -Wrestrict report falsely in sanitizer builds.
   target_compile_options(datashim_flags INTERFACE
-    -Wno-maybe-uninitialized -Wno-restrict $<$<STREQUAL:${DATASHIM_SANITIZE},thread>:-Wno-tsan>)
+    -Wno-maybe-uninitialized -Wno-restrict)
+  if(DATASHIM_SANITIZE STREQUAL "thread")
+    target_compile_options(datashim_flags INTERFACE -Wno-tsan)
+  endif()
 endif()
