@@ -58,6 +58,10 @@ class HttpClient::Impl {
     if (limits.interrupt->requested()) {
       return Error{ErrorCode::kCancelled, "the call was stopped"};
     }
+    if (call.deadline.HasPassed()) {
+      return Error{ErrorCode::kDeadlineExceeded,
+                   call.origin.ToString() + ": the deadline passed"};
+    }
     for (bool fresh = false;; fresh = true) {
       DS_ASSIGN_OR_RETURN(Connection connection,
                           pool_.Acquire(call.origin, fresh, limits));

@@ -42,11 +42,11 @@ struct ObjectInfo {
 
 /// ListObjectsV2's parameters.
 struct ListRequest {
-  std::string prefix;
+  std::string prefix = {};
   /// "/" groups deeper keys into `prefixes`; empty lists every key.
-  std::string delimiter;
-  std::string start_after;
-  std::string continuation;  ///< ListPage::continuation of the page before.
+  std::string delimiter = {};
+  std::string start_after = {};
+  std::string continuation = {};  ///< ListPage::continuation before.
   std::uint32_t keys_max = 1000;  ///< S3 caps a page at 1,000 keys.
 };
 
@@ -66,7 +66,7 @@ struct UploadedPart {
 /// Preconditions of a write.
 struct PutOptions {
   bool if_none_match = false;  ///< Fails with kAlreadyExists if the key exists.
-  std::string content_type;
+  std::string content_type = {};
 };
 
 /// Every call blocks until its answer or the deadline, retries what is safe to

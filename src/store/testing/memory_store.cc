@@ -23,6 +23,18 @@ Error NoUpload(const std::string& id) {
   return {ErrorCode::kNotFound, "upload \"" + id + "\": no such upload"};
 }
 
+Status CheckKey(const std::string& key) {
+  if (key.empty()) {
+    return Error{ErrorCode::kInvalidArgument, "an object needs a key"};
+  }
+  if (key.size() > kKeyBytesMax) {
+    return Error{ErrorCode::kInvalidArgument,
+                 "key of " + std::to_string(key.size()) +
+                     " bytes: S3 takes at most 1,024"};
+  }
+  return OkStatus();
+}
+
 // The smallest text that is greater than every text that starts with `prefix`;
 // empty when there is none.
 std::string PrefixEnd(std::string prefix) {
@@ -43,6 +55,9 @@ MemoryStore::~MemoryStore() = default;
 
 Status MemoryStore::Enter(StoreCall call, const std::string& key,
                           Deadline deadline) {
+  const Error too_late{ErrorCode::kDeadlineExceeded,
+                       "object \"" + key + "\": the deadline passed"};
+  if (deadline.HasPassed(*options_.clock)) return too_late;
   std::shared_ptr<const Hook> hook;
   {
     std::unique_lock lock(mutex_);
@@ -59,10 +74,7 @@ Status MemoryStore::Enter(StoreCall call, const std::string& key,
         opened = changed_.wait_until(lock, deadline.time(), open);
       }
       --gate.waiting;
-      if (!opened) {
-        return Error{ErrorCode::kDeadlineExceeded,
-                     "object \"" + key + "\": deadline passed"};
-      }
+      if (!opened) return too_late;
     }
     hook = hook_;
   }
@@ -74,11 +86,6 @@ Status MemoryStore::Enter(StoreCall call, const std::string& key,
     const ErrorCode code = faults.front();
     faults.pop_front();
     return Error{code, "object \"" + key + "\": fault of the test"};
-  }
-  if (key.size() > kKeyBytesMax) {
-    return Error{ErrorCode::kInvalidArgument,
-                 "key of " + std::to_string(key.size()) +
-                     " bytes: S3 takes at most 1,024"};
   }
   return OkStatus();
 }
@@ -110,6 +117,7 @@ Result<std::size_t> MemoryStore::Get(const std::string& key,
                                      Deadline deadline) {
   DS_CHECK(out.size() == range.size);
   DS_RETURN_IF_ERROR(Enter(StoreCall::kGet, key, deadline));
+  DS_RETURN_IF_ERROR(CheckKey(key));
   std::shared_ptr<const std::string> bytes;
   {
     std::lock_guard lock(mutex_);
@@ -126,6 +134,7 @@ Result<std::size_t> MemoryStore::Get(const std::string& key,
 Result<ObjectInfo> MemoryStore::Head(const std::string& key,
                                      Deadline deadline) {
   DS_RETURN_IF_ERROR(Enter(StoreCall::kHead, key, deadline));
+  DS_RETURN_IF_ERROR(CheckKey(key));
   std::lock_guard lock(mutex_);
   DS_ASSIGN_OR_RETURN(Object object, Find(key, {}));
   return object.info;
@@ -178,9 +187,7 @@ Result<ObjectInfo> MemoryStore::Put(const std::string& key,
                                     const PutOptions& options,
                                     Deadline deadline) {
   DS_RETURN_IF_ERROR(Enter(StoreCall::kPut, key, deadline));
-  if (key.empty()) {
-    return Error{ErrorCode::kInvalidArgument, "an object needs a key"};
-  }
+  DS_RETURN_IF_ERROR(CheckKey(key));
   std::lock_guard lock(mutex_);
   if (options.if_none_match && objects_.contains(key)) {
     return Error{ErrorCode::kAlreadyExists,
@@ -194,9 +201,7 @@ Result<std::string> MemoryStore::CreateUpload(const std::string& key,
                                               const PutOptions&,
                                               Deadline deadline) {
   DS_RETURN_IF_ERROR(Enter(StoreCall::kCreateUpload, key, deadline));
-  if (key.empty()) {
-    return Error{ErrorCode::kInvalidArgument, "an object needs a key"};
-  }
+  DS_RETURN_IF_ERROR(CheckKey(key));
   std::lock_guard lock(mutex_);
   std::string id = "upload-" + std::to_string(++versions_);
   uploads_[id].key = key;
@@ -209,6 +214,7 @@ Result<UploadedPart> MemoryStore::UploadPart(const std::string& key,
                                              std::span<const std::byte> body,
                                              Deadline deadline) {
   DS_RETURN_IF_ERROR(Enter(StoreCall::kUploadPart, key, deadline));
+  DS_RETURN_IF_ERROR(CheckKey(key));
   if (number < 1 || number > kPartNumberMax) {
     return Error{ErrorCode::kInvalidArgument,
                  "part " + std::to_string(number) + " is not in 1..10,000"};
@@ -275,6 +281,7 @@ Status MemoryStore::AbortUpload(const std::string& key,
                                 const std::string& upload_id,
                                 Deadline deadline) {
   DS_RETURN_IF_ERROR(Enter(StoreCall::kAbortUpload, key, deadline));
+  DS_RETURN_IF_ERROR(CheckKey(key));
   std::lock_guard lock(mutex_);
   uploads_.erase(upload_id);
   return OkStatus();
@@ -282,6 +289,7 @@ Status MemoryStore::AbortUpload(const std::string& key,
 
 Status MemoryStore::Delete(const std::string& key, Deadline deadline) {
   DS_RETURN_IF_ERROR(Enter(StoreCall::kDelete, key, deadline));
+  DS_RETURN_IF_ERROR(CheckKey(key));
   std::lock_guard lock(mutex_);
   objects_.erase(key);
   return OkStatus();
@@ -292,6 +300,7 @@ Result<ObjectInfo> MemoryStore::Copy(const std::string& source_key,
                                      const std::string& key,
                                      Deadline deadline) {
   DS_RETURN_IF_ERROR(Enter(StoreCall::kCopy, source_key, deadline));
+  DS_RETURN_IF_ERROR(CheckKey(key));
   std::lock_guard lock(mutex_);
   DS_ASSIGN_OR_RETURN(Object source, Find(source_key, source_etag));
   return Insert(key, *source.bytes, "\"v" + std::to_string(++versions_) + "\"");

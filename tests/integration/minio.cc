@@ -1,0 +1,101 @@
+#include "minio.h"
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <utility>
+
+#include "base/check.h"
+#include "base/clock.h"
+#include "net/http_client.h"
+#include "net/url.h"
+
+namespace datashim::integration {
+namespace {
+
+constexpr Duration kStartTimeout = std::chrono::seconds(60);
+constexpr int kStartAttemptsMax = 3;
+constexpr Duration kPollInterval = std::chrono::milliseconds(50);
+
+std::string MakeDirectory() {
+  std::string pattern =
+      (std::filesystem::temp_directory_path() / "minio-XXXXXX").string();
+  DS_CHECK(::mkdtemp(pattern.data()) != nullptr);
+  return pattern;
+}
+
+}  // namespace
+
+Minio::Minio(std::string directory, Protocol protocol, std::uint16_t port)
+    : directory_(std::move(directory)),
+      protocol_(protocol),
+      authority_("test authority"),
+      port_(port),
+      url_((protocol == Protocol::kHttps ? "https://127.0.0.1:"
+                                         : "http://127.0.0.1:") +
+           std::to_string(port_)) {}
+
+Minio::~Minio() {
+  process_.reset();
+  std::error_code ignored;
+  std::filesystem::remove_all(directory_, ignored);
+}
+
+Result<std::unique_ptr<Minio>> Minio::Start(Protocol protocol) {
+  // MinIO shares its port with nobody, so it gets one that was free just now;
+  // somebody may be faster.
+  for (int attempt = 1;; ++attempt) {
+    const std::uint16_t port = ReservedPort().port();
+    std::unique_ptr<Minio> minio(new Minio(MakeDirectory(), protocol, port));
+    DS_RETURN_IF_ERROR(minio->WriteCertificate());
+    auto status = minio->Restart();
+    if (status.ok()) return minio;
+    if (attempt == kStartAttemptsMax) return std::move(status).error();
+  }
+}
+
+Status Minio::WriteCertificate() const {
+  std::filesystem::create_directories(File("certs"));
+  if (protocol_ == Protocol::kHttp) return OkStatus();
+  const net::TestCertificate serving =
+      authority_.Issue("minio", {"IP:127.0.0.1", "DNS:localhost"});
+  std::ofstream(File("certs/public.crt")) << serving.chain_pem;
+  std::ofstream(File("certs/private.key")) << serving.key_pem.Reveal();
+  return OkStatus();
+}
+
+Status Minio::Restart() {
+  process_.reset();
+  DS_ASSIGN_OR_RETURN(const std::string program, ClusterProgram("minio"));
+  DS_ASSIGN_OR_RETURN(
+      process_,
+      ChildProcess::Start(
+          {"/usr/bin/env", std::string("MINIO_ROOT_USER=") + kAccessKey,
+           std::string("MINIO_ROOT_PASSWORD=") + kSecretKey,
+           "MINIO_BROWSER=off", "MINIO_UPDATE=off", program, "server",
+           "--quiet", "--address=127.0.0.1:" + std::to_string(port_),
+           "--certs-dir=" + File("certs"), File("data")},
+          File("log")));
+  return WaitUntilReady();
+}
+
+Status Minio::WaitUntilReady() {
+  net::HttpClientOptions options;
+  options.tls.insecure_skip_verify = true;
+  DS_ASSIGN_OR_RETURN(const auto http, net::HttpClient::Make(options));
+  DS_ASSIGN_OR_RETURN(const net::Url url, net::ParseUrl(url_));
+  const auto deadline = Deadline::After(kStartTimeout);
+  while (!deadline.HasPassed() && process_->IsRunning()) {
+    net::HttpCall call;
+    call.origin = url.origin;
+    call.target = "/minio/health/cluster";
+    call.deadline = Deadline::After(std::chrono::seconds(2));
+    const auto response = http->Fetch(call, 1u << 16);
+    if (response.ok() && response->status == 200) return OkStatus();
+    SystemClock().SleepFor(kPollInterval, {});
+  }
+  return Error{ErrorCode::kUnavailable,
+               "minio does not come up: " + TailOf(File("log"))};
+}
+
+}  // namespace datashim::integration

@@ -1,0 +1,56 @@
+// Minio: a real MinIO on loopback for tests.
+
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "base/result.h"
+#include "child_process.h"
+#include "net/testing/certificates.h"
+
+namespace datashim::integration {
+
+/// Thread-compatible; see ChildProcess.
+class Minio {
+ public:
+  enum class Protocol { kHttp, kHttps };
+
+  /// Starts it with an empty data folder and waits until it serves.
+  /// @return kUnavailable, with the end of its log, if it does not come up.
+  static Result<std::unique_ptr<Minio>> Start(Protocol protocol);
+  Minio(const Minio&) = delete;
+  Minio& operator=(const Minio&) = delete;
+  /// Kills it and removes its files.
+  ~Minio();
+
+  /// "http://127.0.0.1:port".
+  const std::string& url() const { return url_; }
+  /// Whom to trust under kHttps.
+  const std::string& ca_pem() const { return authority_.ca_pem(); }
+
+  static constexpr const char* kAccessKey = "test-access-key";
+  static constexpr const char* kSecretKey = "test-secret-key";
+
+  void Kill() { process_->Kill(); }
+  /// Starts it again with the same data at the same address.
+  Status Restart();
+
+ private:
+  Minio(std::string directory, Protocol protocol, std::uint16_t port);
+  Status WriteCertificate() const;
+  Status WaitUntilReady();
+  std::string File(const std::string& name) const {
+    return directory_ + "/" + name;
+  }
+
+  const std::string directory_;
+  const Protocol protocol_;
+  const net::TestAuthority authority_;
+  const std::uint16_t port_;
+  const std::string url_;
+  std::unique_ptr<ChildProcess> process_;
+};
+
+}  // namespace datashim::integration
