@@ -79,6 +79,7 @@ Status ApiServer::WriteFiles() const {
       {"ca.crt", authority_.ca_pem()},
       {"serving.crt", serving.chain_pem},
       {"serving.key", serving.key_pem.Reveal()},
+      {"accounts.crt", signing.chain_pem},
       {"accounts.key", signing.key_pem.Reveal()},
       {"tokens.csv", tokens},
       {"kubeconfig", kubeconfig}};
@@ -120,7 +121,7 @@ Status ApiServer::StartApiServer() {
       "--client-ca-file=" + File("ca.crt"),
       "--token-auth-file=" + File("tokens.csv"),
       "--service-account-issuer=https://localhost",
-      "--service-account-key-file=" + File("accounts.key"),
+      "--service-account-key-file=" + File("accounts.crt"),
       "--service-account-signing-key-file=" + File("accounts.key"),
       "--service-cluster-ip-range=10.0.0.0/24",
       "--authorization-mode=RBAC",
