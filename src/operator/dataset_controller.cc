@@ -185,7 +185,9 @@ Status DatasetController::ObservePods(Pass& pass, Deadline deadline) {
     return OkStatus();
   }
   kube::ListOptions options;
-  options.field_selector = "status.phase!=Succeeded,status.phase!=Failed";
+  // Those that keep the claim from going, as Kubernetes sees it.
+  options.field_selector =
+      "status.phase!=Succeeded,status.phase!=Failed,spec.nodeName!=";
   DS_ASSIGN_OR_RETURN(
       const kube::ObjectList pods,
       client_.List(kube::kPods, pass.key.namespace_name, options, deadline));
