@@ -189,9 +189,9 @@ Result<kube::Outcome> LeaderLoops::Upkeep(const kube::ObjectKey& key,
 void LeaderLoops::Stop() {
   for (kube::Controller* loop : Controllers()) loop->RequestStop();
   events_.Stop();  // While its client still takes calls.
-  client_->RequestStop();
   view_.RequestStop();
   webhook_configuration_.RequestStop();
+  client_->RequestStop();
   if (starter_.joinable()) {
     starter_.request_stop();
     starter_.join();

@@ -29,7 +29,7 @@ std::shared_ptr<s3::S3Client> ClientOf(const Minio& minio) {
 
 Minio::Minio(std::string directory)
     : directory_(std::move(directory)),
-      endpoint_("http://127.0.0.1:" + std::to_string(port_.port())) {}
+      endpoint_("http://127.0.0.1:" + std::to_string(port_)) {}
 
 Minio::~Minio() {
   process_.reset();
@@ -60,7 +60,7 @@ Status Minio::Run(Keys keys) {
       process_,
       ChildProcess::Start(
           {program, "server", "--address",
-           "127.0.0.1:" + std::to_string(port_.port()), directory_ + "/data"},
+           "127.0.0.1:" + std::to_string(port_), directory_ + "/data"},
           log));
   const auto deadline = Deadline::After(std::chrono::seconds(60));
   const auto client = ClientOf(*this);

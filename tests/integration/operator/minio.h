@@ -2,6 +2,7 @@
 
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <string>
 
@@ -41,7 +42,8 @@ class Minio {
   Status Run(Keys keys);
 
   const std::string directory_;
-  const ReservedPort port_;
+  /// MinIO shares no port, so it is free until MinIO has it.
+  const std::uint16_t port_ = ReservedPort().port();
   const std::string endpoint_;
   Keys keys_;
   std::unique_ptr<ChildProcess> process_;

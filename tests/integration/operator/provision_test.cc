@@ -46,7 +46,7 @@ TEST_F(ProvisionTest, DatasetBecomesABoundClaim) {
   EXPECT_EQ(claim["spec"]["volumeName"], "pvc-" + uid);
 
   const Json secret = VolumeSecret("weights");
-  EXPECT_EQ(secret["data"]["folder"], "bGxhbWEv");  // llama/
+  EXPECT_EQ(secret["data"]["folder"], "bGxhbWE=");  // llama
   EXPECT_TRUE(secret["data"].contains("secretAccessKey"));
 
   EXPECT_EQ(Condition("weights", "Ready")["status"], "True");
@@ -236,7 +236,7 @@ TEST_F(ProvisionTest, ANewPlaceReachesConfigMapAndVolume) {
                          kube::PatchType::kMerge, patch, Soon())
                   .ok());
   EXPECT_TRUE(Eventually("the place is new everywhere", [&] {
-    return VolumeSecret("weights")["data"]["folder"] == "bmV3Lw==" &&
+    return VolumeSecret("weights")["data"]["folder"] == "bmV3" &&
            FindHere(kube::kConfigMaps, "weights")["data"]["folder"] !=
                Json("") &&
            Condition("weights", "Ready")["observedGeneration"] == 2;
