@@ -7,6 +7,7 @@
 
 #include <atomic>
 #include <fstream>
+#include <future>
 #include <iostream>
 #include <map>
 #include <mutex>
@@ -186,20 +187,30 @@ TEST_F(InformerTest, NoChangeIsLostWhenTheApiServerIsKilled) {
             << ", watches: " << informer_->metrics().watches << "\n";
 }
 
-// The version that the informer goes on from is one that the new API server
-// does not know: it must list again, and tell of what happened in between.
+// While the informer is held up, the API server is replaced by one that does
+// not remember what the informer has not seen: it must list again, and tell of
+// what happened in between.
 TEST_F(InformerTest, AForgottenVersionLeadsToANewList) {
   MustCreate(ConfigMap("kept", "1"));
   MustCreate(ConfigMap("deleted", "1"));
-  // It comes back only after the changes below were made.
-  StartInformer(
-      {.reflector = {.backoff_min = seconds(20), .backoff_max = seconds(20)}});
-  ASSERT_TRUE(Eventually([&] { return informer_->metrics().watches == 1; }));
+  std::promise<void> held_up;
+  std::promise<void> go_on;
+  StartInformer({.transform = [&](Json& object) {
+    if (kube::NameOf(object) != "trigger") return;
+    held_up.set_value();
+    go_on.get_future().wait();
+  }});
+  MustCreate(ConfigMap("trigger", "1"));
+  held_up.get_future().wait();
+  // The first restart cuts its connection, so that it cannot read later what
+  // was sent meanwhile; the second one begins after the changes.
   ASSERT_TRUE(SharedApiServer().Restart().ok());
-  ASSERT_TRUE(
-      client_->Delete(kConfigMaps, {space_, "deleted"}, {}, Soon()).ok());
   MustCreate(ConfigMap("made", "1"));
+  for (const char* name : {"deleted", "trigger"}) {
+    ASSERT_TRUE(client_->Delete(kConfigMaps, {space_, name}, {}, Soon()).ok());
+  }
   ASSERT_TRUE(SharedApiServer().Restart().ok());
+  go_on.set_value();
   const Versions wanted = OnServer();
   EXPECT_TRUE(Eventually([&] { return mirror_.Get() == wanted; }));
   EXPECT_EQ(informer_->metrics().lists, 2u);
