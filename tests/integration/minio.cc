@@ -64,14 +64,15 @@ Status Minio::WriteCertificate() const {
   return OkStatus();
 }
 
-Status Minio::Restart() {
+Status Minio::Restart(const std::string& access_key,
+                      const std::string& secret_key) {
   process_.reset();
   DS_ASSIGN_OR_RETURN(const std::string program, ClusterProgram("minio"));
   DS_ASSIGN_OR_RETURN(
       process_,
       ChildProcess::Start(
-          {"/usr/bin/env", std::string("MINIO_ROOT_USER=") + kAccessKey,
-           std::string("MINIO_ROOT_PASSWORD=") + kSecretKey,
+          {"/usr/bin/env", std::string("MINIO_ROOT_USER=") + access_key,
+           std::string("MINIO_ROOT_PASSWORD=") + secret_key,
            "MINIO_BROWSER=off", "MINIO_UPDATE=off", program, "server",
            "--quiet", "--address=127.0.0.1:" + std::to_string(port_),
            "--certs-dir=" + File("certs"), File("data")},

@@ -34,8 +34,10 @@ class Minio {
   static constexpr const char* kSecretKey = "test-secret-key";
 
   void Kill() { process_->Kill(); }
-  /// Starts it again with the same data at the same address.
-  Status Restart();
+  /// Starts it again with the same data at the same address. Other keys than
+  /// before: the old ones are unknown then.
+  Status Restart(const std::string& access_key = kAccessKey,
+                 const std::string& secret_key = kSecretKey);
 
  private:
   Minio(std::string directory, Protocol protocol, std::uint16_t port);

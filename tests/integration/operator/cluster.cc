@@ -8,6 +8,8 @@
 #include "base/check.h"
 #include "base/strings.h"
 #include "operator/names.h"
+#include "s3/client.h"
+#include "s3/credentials.h"
 
 namespace datashim::integration {
 namespace {
@@ -59,6 +61,17 @@ std::map<std::string, Json> ReadRights() {
   return rules;
 }
 
+std::shared_ptr<s3::S3Client> S3ClientOf(const Minio& minio) {
+  s3::S3Config config;
+  config.endpoint = minio.url();
+  auto client = s3::S3Client::Make(
+      config,
+      std::make_shared<s3::UpdatableCredentials>(s3::Credentials{
+          SecretString(kCanaryId), SecretString(kCanaryKey), SecretString()}));
+  DS_CHECK(client.ok());
+  return *std::move(client);
+}
+
 void MustCreate(kube::Client& client, const kube::ResourceType& type,
                 const Json& object) {
   const auto created = client.Create(type, object, Soon());
@@ -81,10 +94,10 @@ void TestCluster::SetUp() {
   ASSERT_TRUE(apiserver.ok()) << apiserver.error().message;
   apiserver_ = *std::move(apiserver);
   client_ = apiserver_->AdminClient();
-  auto minio = Minio::Start({kCanaryId, kCanaryKey});
+  auto minio = Minio::Start(Minio::Protocol::kHttp);
   ASSERT_TRUE(minio.ok()) << minio.error().message;
   minio_ = *std::move(minio);
-  const Status bucket = minio_->MakeBucket(kBucket);
+  const Status bucket = S3ClientOf(*minio_)->CreateBucket(kBucket, {}, Soon());
   ASSERT_TRUE(bucket.ok()) << bucket.error().message;
 
   MustCreate(*client_, kube::kNamespaces,
@@ -193,15 +206,18 @@ void OperatorTest::MakeSecret(const std::string& name,
   secret["stringData"] =
       !string_data.is_null()
           ? string_data
-          : Json{{"accessKeyID", minio().keys().access_key_id},
-                 {"secretAccessKey", minio().keys().secret_access_key}};
+          : Json{{"accessKeyID", kCanaryId}, {"secretAccessKey", kCanaryKey}};
   const auto applied = client().Apply(kube::kSecrets, secret, {}, Soon());
   ASSERT_TRUE(applied.ok()) << applied.error().message;
 }
 
+Status OperatorTest::CheckBucket(const std::string& bucket) {
+  return S3ClientOf(minio())->ProbeBucket(bucket, "", Soon());
+}
+
 Json OperatorTest::LocalSpec(const Json& changes) const {
   Json local = {{"type", "COS"},
-                {"endpoint", TestCluster::Get().minio().endpoint()},
+                {"endpoint", TestCluster::Get().minio().url()},
                 {"bucket", kBucket},
                 {"secret-name", "keys"}};
   local.merge_patch(changes);

@@ -27,8 +27,8 @@ using kube::Json;
 inline constexpr const char* kOperatorNamespace = "dlf";
 inline constexpr const char* kBucket = "models";
 /// Keys of the S3 server. They must turn up in Secrets only.
-inline constexpr const char* kCanaryId = "canary-access-key";
-inline constexpr const char* kCanaryKey = "canary-secret-key-0123456789";
+inline constexpr const char* kCanaryId = Minio::kAccessKey;
+inline constexpr const char* kCanaryKey = Minio::kSecretKey;
 
 /// One for the process.
 class TestCluster final : public testing::Environment {
@@ -68,8 +68,9 @@ class OperatorTest : public testing::Test {
   kube::Client& client() { return TestCluster::Get().client(); }
   Minio& minio() { return TestCluster::Get().minio(); }
 
-  /// Keys of the S3 server, unless others are given.
+  /// With the keys of the S3 server, unless other content is given.
   void MakeSecret(const std::string& name, const Json& string_data = {});
+  Status CheckBucket(const std::string& bucket);
   /// spec.local of a Dataset that works, with `changes` (null removes).
   Json LocalSpec(const Json& changes = Json::object()) const;
   Json MakeDataset(const std::string& name,

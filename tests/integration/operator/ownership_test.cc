@@ -131,7 +131,7 @@ TEST_F(OwnershipTest, DeletionWaitsForPodsAndLeavesNothing) {
   EXPECT_TRUE(
       Find(kube::kSecrets, {kOperatorNamespace, "vol-" + uid}).is_null());
   EXPECT_FALSE(FindHere(kube::kSecrets, "keys").is_null());
-  EXPECT_TRUE(minio().CheckBucket(kBucket).ok());
+  EXPECT_TRUE(CheckBucket(kBucket).ok());
 
   MakeDataset("weights");
   EXPECT_TRUE(EventuallyBound("weights"));

@@ -155,7 +155,7 @@ TEST_F(ProvisionTest, ABucketIsMadeWhereThatIsAskedFor) {
   MakeDataset("fresh",
               {{"bucket", namespace_ + "-new"}, {"provision", "true"}});
   ASSERT_TRUE(EventuallyBound("fresh"));
-  EXPECT_TRUE(minio().CheckBucket(namespace_ + "-new").ok());
+  EXPECT_TRUE(CheckBucket(namespace_ + "-new").ok());
   const Json claim = FindHere(kube::kPersistentVolumeClaims, "fresh");
   const Json volume =
       Find(kube::kPersistentVolumes, {"", "pvc-" + kube::UidOf(claim)});
@@ -183,9 +183,9 @@ TEST_F(ProvisionTest, AClaimNeedsNoDataset) {
                    {"resources", {{"requests", {{"storage", "1Gi"}}}}}};
   ASSERT_TRUE(
       client().Create(kube::kPersistentVolumeClaims, claim, Soon()).ok());
-  MakeSecret("plain", {{"accessKeyID", minio().keys().access_key_id},
-                       {"secretAccessKey", minio().keys().secret_access_key},
-                       {"endpoint", minio().endpoint()},
+  MakeSecret("plain", {{"accessKeyID", kCanaryId},
+                       {"secretAccessKey", kCanaryKey},
+                       {"endpoint", minio().url()},
                        {"bucket", kBucket}});
   EXPECT_TRUE(Eventually("it is bound", [&] {
     return kube::StringAt(FindHere(kube::kPersistentVolumeClaims, "plain"),
@@ -201,17 +201,15 @@ TEST_F(ProvisionTest, AClaimNeedsNoDataset) {
 }
 
 TEST_F(ProvisionTest, NewKeysReachTheVolumeOnceTheyWork) {
-  const Minio::Keys old_keys = minio().keys();
-  const Minio::Keys new_keys{old_keys.access_key_id + "-2",
-                             std::string(kCanaryKey) + "-2"};
+  const std::string new_id = std::string(kCanaryId) + "-2";
+  const std::string new_key = std::string(kCanaryKey) + "-2";
   MakeSecret("keys");
   MakeDataset("weights");
   ASSERT_TRUE(EventuallyBound("weights"));
   const Json before = VolumeSecret("weights")["data"];
 
   // The owner changes the Secret before the store knows the new keys.
-  MakeSecret("keys", {{"accessKeyID", new_keys.access_key_id},
-                      {"secretAccessKey", new_keys.secret_access_key}});
+  MakeSecret("keys", {{"accessKeyID", new_id}, {"secretAccessKey", new_key}});
   EXPECT_TRUE(Eventually(
       "wrong keys are told",
       [&] { return ReadyReason("weights") == "CredentialsInvalid"; },
@@ -219,11 +217,11 @@ TEST_F(ProvisionTest, NewKeysReachTheVolumeOnceTheyWork) {
   EXPECT_EQ(Condition("weights", "CredentialsValid")["status"], "False");
   EXPECT_EQ(VolumeSecret("weights")["data"], before);
 
-  ASSERT_TRUE(minio().RestartWith(new_keys).ok());
+  ASSERT_TRUE(minio().Restart(new_id, new_key).ok());
   EXPECT_TRUE(EventuallyBound("weights"));
   EXPECT_NE(VolumeSecret("weights")["data"], before);
   EXPECT_EQ(Condition("weights", "CredentialsValid")["status"], "True");
-  ASSERT_TRUE(minio().RestartWith(old_keys).ok());
+  ASSERT_TRUE(minio().Restart().ok());
 }
 
 TEST_F(ProvisionTest, ANewPlaceReachesConfigMapAndVolume) {

@@ -136,8 +136,7 @@ TEST_F(WebhookTest, EnvironmentSecretIsMadeWhenAPodAsks) {
   }));
   const Json secret = FindHere(kube::kSecrets, "weights");
   EXPECT_EQ(kube::ControllerUidOf(secret), kube::UidOf(Dataset("weights")));
-  EXPECT_EQ(secret["data"]["secretAccessKey"],
-            Base64Encode(minio().keys().secret_access_key));
+  EXPECT_EQ(secret["data"]["secretAccessKey"], Base64Encode(kCanaryKey));
 
   Delete(kDatasets, {namespace_, "weights"});
   EXPECT_TRUE(EventuallyGone(kDatasets, {namespace_, "weights"}));
