@@ -38,6 +38,8 @@ PIP_ROOT_USER_ACTION=ignore python3 -m pip --quiet --disable-pip-version-check -
   --target "$WORK/wheels/usr/local/lib/python3.11/dist-packages"
 find "$WORK/wheels" -type d -name tests -prune -exec rm -rf {} +
 
+install -D -m 755 -t "$WORK/demo/opt/demo" "$IMAGE_TOOLS"/../../examples/inference/*.py
+
 "$IMAGE_TOOLS/mkimage.py" --output "$1" --name localhost/datashim-demo:dev \
-  --layer "$WORK/base" --layer "$WORK/wheels" \
+  --layer "$WORK/base" --layer "$WORK/wheels" --layer "$WORK/demo" \
   --cmd python3 --user "$NONROOT:$NONROOT" --env PYTHONDONTWRITEBYTECODE=1

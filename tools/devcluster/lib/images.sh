@@ -10,7 +10,7 @@ image_inputs() {
   local common=("$IMAGE_TOOLS"/lib.sh "$IMAGE_TOOLS"/mkimage.py)
   case $1 in
     pause) printf '%s\n' "${common[@]}" "$IMAGE_TOOLS"/{pause.c,pause-image.sh} ;;
-    demo) printf '%s\n' "${common[@]}" "$IMAGE_TOOLS"/{demo-requirements.txt,demo-image.sh} ;;
+    demo) printf '%s\n' "${common[@]}" "$IMAGE_TOOLS"/{demo-requirements.txt,demo-image.sh} "$IMAGE_TOOLS"/../../examples/inference/*.py ;;
     *) printf '%s\n' "${common[@]}" "$IMAGE_TOOLS"/static-image.sh ;;
   esac
 }

@@ -41,6 +41,9 @@ network_up() {
   in_node ip link add cni0 type bridge
   in_node ip address add "$NODE_IP/17" dev cni0
   in_node ip link set cni0 up
+  # Service addresses are nobody's: kube-proxy's rules turn them into those of
+  # pods, but the kernel wants a route before it asks the rules.
+  in_node ip route add "$SERVICE_CIDR" dev cni0
   # Made inside and moved out, so that a half-made pair goes with the namespace.
   in_node ip link add eth0 type veth peer name "$LINK" netns $$
   in_node ip address add "$LINK_IP/30" dev eth0
