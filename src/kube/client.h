@@ -22,6 +22,7 @@ namespace datashim::kube {
 
 struct WatchEvent;
 
+/// How a Client presents and restrains itself.
 struct ClientOptions {
   /// Who owns the fields that Apply sets, and who events are from.
   std::string field_manager = "datashim";
@@ -37,28 +38,35 @@ struct ClientOptions {
   std::size_t response_bytes_max = 32u << 20;
 };
 
+/// Which objects to list, and how many at a time. Selectors as kubectl has
+/// them; empty: all.
 struct ListOptions {
   std::string label_selector{};
   std::string field_selector{};
   int page_items = 500;  ///< What kubectl and client-go ask for at a time.
 };
 
+/// Objects of one kind as of one resourceVersion.
 struct ObjectList {
   std::vector<Json> items;  ///< With apiVersion and kind filled in.
   std::string resource_version;
   std::string continue_token;  ///< Empty on the last page and in List().
 };
 
+/// How server-side apply treats the fields of others.
 struct ApplyOptions {
   /// Take fields from other managers instead of failing with kAborted.
   bool force = true;
   std::string field_manager{};  ///< Empty: that of the client.
 };
 
+/// RFC 7386 (merge) or RFC 6902 (a list of operations).
 enum class PatchType { kMerge, kJson };
 
+/// What becomes of the objects that the deleted one owns.
 enum class Propagation { kBackground, kForeground, kOrphan };
 
+/// How to delete, and which object exactly.
 struct DeleteOptions {
   Propagation propagation = Propagation::kBackground;
   /// Preconditions; empty: none. A mismatch is kAborted.
@@ -66,6 +74,7 @@ struct DeleteOptions {
   std::string resource_version{};
 };
 
+/// Which changes to watch, from when and for how long.
 struct WatchOptions {
   std::string label_selector{};
   std::string field_selector{};

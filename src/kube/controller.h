@@ -33,6 +33,7 @@ class Outcome {
   std::optional<Duration> requeue_after_;
 };
 
+/// How a Controller works.
 struct ControllerOptions {
   std::string name{};  ///< In logs and thread names.
   std::size_t workers = 2;

@@ -24,8 +24,10 @@
 
 namespace datashim::kube {
 
+/// What kubectl shows as TYPE.
 enum class EventType { kNormal, kWarning };
 
+/// Who tells, and how much of it.
 struct EventOptions {
   std::string component = "datashim";  ///< "From" in kubectl describe.
   std::string host{};                  ///< Name of the pod; may be empty.

@@ -23,6 +23,7 @@
 
 namespace datashim::kube {
 
+/// Which objects an Informer keeps, and what of them.
 struct InformerOptions {
   std::string namespace_name{};  ///< Empty: all namespaces.
   std::string label_selector{};

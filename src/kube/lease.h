@@ -14,6 +14,7 @@
 
 namespace datashim::kube {
 
+/// Which lease to stand for, as whom, and how fast.
 struct LeaseOptions {
   ObjectKey lease{};
   std::string identity{};  ///< Unique to the candidate: name of its pod.

@@ -93,6 +93,7 @@ bool HasFinalizer(const Json& object, std::string_view finalizer);
 bool AddFinalizer(Json& object, std::string_view finalizer);
 bool RemoveFinalizer(Json& object, std::string_view finalizer);
 
+/// One entry of metadata.ownerReferences.
 struct OwnerReference {
   std::string api_version{};
   std::string kind{};

@@ -14,6 +14,7 @@
 
 namespace datashim::kube {
 
+/// How patient a Reflector is.
 struct ReflectorOptions {
   /// client-go's back-off between failed lists and watches.
   Duration backoff_min = std::chrono::milliseconds(800);
@@ -25,8 +26,10 @@ struct ReflectorOptions {
   std::chrono::seconds watch_timeout_min{300};
 };
 
+/// What its user does next.
 enum class ReflectorStep { kListPage, kWatch, kWait };
 
+/// A step with what it needs; the fields of other steps are empty.
 struct ReflectorAction {
   ReflectorStep step = ReflectorStep::kListPage;
   std::string continue_token;    ///< kListPage.

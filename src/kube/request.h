@@ -15,6 +15,7 @@
 
 namespace datashim::kube {
 
+/// What to do to a resource; RBAC calls both patches and apply "patch".
 enum class Verb {
   kGet,
   kList,
@@ -29,6 +30,7 @@ enum class Verb {
 
 using Query = std::vector<std::pair<std::string_view, std::string>>;
 
+/// One HTTP request but for its host and credentials.
 struct Request {
   std::string method;
   std::string target;  ///< Path and query.

@@ -14,8 +14,10 @@
 
 namespace datashim::kube {
 
+/// What a line of a watch tells.
 enum class WatchEventType { kAdded, kModified, kDeleted, kBookmark };
 
+/// One line of a watch.
 struct WatchEvent {
   WatchEventType type = WatchEventType::kAdded;
   /// Never null. For kBookmark only metadata.resourceVersion has a meaning.

@@ -21,6 +21,7 @@
 
 namespace datashim::kube {
 
+/// How long keys that fail wait.
 struct WorkQueueOptions {
   /// A key's delay after its n-th failure in a row: min * 2^(n-1), at most
   /// max. client-go's defaults.
