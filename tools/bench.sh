@@ -12,4 +12,4 @@ if [[ -z ${KUBECONFIG:-} ]]; then
   eval "$(tools/devcluster/devcluster env)"
   tools/install.sh
 fi
-python3 bench/run.py "$@"
+/usr/bin/python3 bench/run.py "$@"

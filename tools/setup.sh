@@ -16,7 +16,7 @@ build_packages=(
   protobuf-compiler-grpc nlohmann-json3-dev libyaml-cpp-dev libpugixml-dev
   libspdlog-dev prometheus-cpp-dev libcli11-dev libisal-dev libseccomp-dev
   libcap-dev libxxhash-dev libgtest-dev libgmock-dev libbenchmark-dev
-  python3 python3-yaml python3-pytest openssl
+  python3 python3-yaml python3-pytest python3-boto3 openssl
 )
 cluster_packages=(
   containerd runc iproute2 iptables conntrack kmod procps util-linux jq

@@ -49,6 +49,7 @@ class Buffer {
 /// the pool that is reserved for reads. That is what keeps readers alive.
 enum class BufferUse { kRead, kUpload };
 
+/// Sizes of one pool.
 struct BufferPoolOptions {
   std::size_t bytes_max = 0;           ///< All of the pool.
   std::size_t buffer_bytes_max = 0;    ///< The largest buffer; a power of two.

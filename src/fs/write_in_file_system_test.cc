@@ -162,13 +162,16 @@ TEST_F(WriteTest, ALargeObjectIsOnlyWrittenAnew) {
   EXPECT_EQ(store_->Text("f"), "new");
 }
 
-TEST_F(WriteTest, HolesAreZeros) {
-  const HandleId handle = *Open("f", kWrite);
+TEST_F(WriteTest, HolesAreZerosUpToOneGibibyte) {
+  HandleId handle = *Open("f", kWrite);
   ASSERT_TRUE(Write(handle, 2 * kPart, "end").ok());
-  EXPECT_EQ(
-      ErrorOf(fs_->Write(handle, std::uint64_t{1} << 40, AsBytes("x"), 1)),
-      FsError::kNotSupported);
-  EXPECT_FALSE(Close(handle).ok());
+  ASSERT_TRUE(Close(handle).ok());
+  EXPECT_TRUE(store_->Text("f") == std::string(2 * kPart, '\0') + "end");
+  handle = *Open("h", kWrite);
+  EXPECT_EQ(ErrorOf(Write(handle, (std::uint64_t{1} << 30) + 1, "x")),
+            FsError::kNotSupported);
+  EXPECT_EQ(ErrorOf(Close(handle)), FsError::kNotSupported);
+  EXPECT_EQ(store_->Text("h"), std::nullopt);
   ASSERT_TRUE(WriteFile("g", "").ok());
   AttributeChange change;
   change.size = 2 * kPart;
@@ -252,6 +255,25 @@ TEST_F(WriteTest, AStoreWithoutConditionsStillMakesExclusiveFiles) {
   store_->FailNext(StoreCall::kPut, 1, ErrorCode::kUnimplemented);
   ASSERT_TRUE(WriteFile("f", "text", kExclusive).ok());
   EXPECT_EQ(store_->Text("f"), "text");
+}
+
+TEST_F(WriteTest, AFileOfTooManyPartsIsRefused) {
+  store_ = std::make_shared<store::MemoryStore>(
+      store::MemoryStoreOptions{.part_bytes_min = 16 << 10});
+  FileSystemOptions options = TestOptions();
+  options.part_bytes = 16 << 10;
+  options.memory_bytes_max = 1;  // So little that parts cannot grow.
+  Mount(options);
+  const HandleId handle = *Open("f", kWrite);
+  const std::string chunk(std::size_t{625} << 10, 'x');
+  for (std::uint64_t i = 0; i < 256; ++i) {
+    ASSERT_TRUE(fs_->Write(handle, i * chunk.size(), AsBytes(chunk), 1).ok());
+  }
+  EXPECT_EQ(ErrorOf(fs_->Write(handle, 256 * chunk.size(), AsBytes("x"), 1)),
+            FsError::kTooLarge);
+  EXPECT_EQ(ErrorOf(Close(handle)), FsError::kTooLarge);
+  EXPECT_THAT(store_->Keys(), IsEmpty());
+  EXPECT_EQ(store_->open_uploads(), 0u);
 }
 
 class TruncateTest : public FileSystemTest {

@@ -32,7 +32,7 @@ struct Connection {
     return {buffer.data() + begin, end - begin};
   }
 };
-
+/// Bounds of one pool.
 struct PoolLimits {
   std::size_t connections_max = 0;  ///< Per origin.
   Duration idle_timeout{};

@@ -20,7 +20,7 @@
 #include "net/url.h"
 
 namespace datashim::net {
-
+/// Limits of one client.
 struct HttpClientOptions {
   TlsOptions tls = {};
   /// Connections to one origin, busy and idle. A call that needs one more

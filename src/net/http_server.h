@@ -31,7 +31,7 @@ struct ServerCertificate {
   std::string chain_pem;
   SecretString key_pem;
 };
-
+/// Where and how one server listens, and its limits.
 struct HttpServerOptions {
   std::string address = "127.0.0.1";  ///< IPv4 or IPv6; "::" is both.
   std::uint16_t port = 0;             ///< 0: the kernel chooses; see port().

@@ -12,7 +12,7 @@
 #include "base/result.h"
 
 namespace datashim::net {
-
+/// Frees what OpenSSL allocated, for std::unique_ptr.
 template <auto Free>
 struct OpenSslFree {
   template <typename T>

@@ -17,7 +17,7 @@ namespace datashim::net {
 
 /// How the end of a body is known.
 enum class BodyFraming { kNone, kLength, kChunked, kUntilClose };
-
+/// Status line and headers of an answer, and how its body ends.
 struct ResponseHead {
   int status = 0;
   HttpHeaders headers;

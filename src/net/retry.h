@@ -17,7 +17,7 @@ using RandomUnit = std::function<double()>;
 
 /// A generator per thread, seeded by the kernel.
 RandomUnit SystemRandom();
-
+/// How often and how long an operation is tried.
 struct RetryPolicy {
   int attempts_max = 5;  ///< Of one call, the first included.
   /// The k-th retry waits uniformly in [0, min(max, base * 2^(k-1))]: "full

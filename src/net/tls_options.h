@@ -7,7 +7,7 @@
 #include "base/secret.h"
 
 namespace datashim::net {
-
+/// How a client does TLS: whom it trusts and who it is.
 struct TlsOptions {
   /// Authorities, PEM. Empty: those of the system.
   std::string ca_bundle_pem = {};

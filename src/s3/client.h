@@ -14,7 +14,7 @@
 #include "s3/credentials.h"
 
 namespace datashim::s3 {
-
+/// An endpoint and how to talk to it.
 struct S3Config {
   /// http(s)://host[:port][/path]. Empty: AWS, https, for the region.
   std::string endpoint;

@@ -49,7 +49,7 @@ struct Answer {
   std::string body;
   std::size_t out_bytes = 0;
 };
-
+/// What S3Client and S3ObjectStore share: signing, sending, retrying.
 class S3Client::Impl {
  public:
   Impl(const S3Config& config, Endpoint endpoint,

@@ -10,7 +10,7 @@
 #include "base/secret.h"
 
 namespace datashim::s3 {
-
+/// Keys, or none of them.
 struct Credentials {
   SecretString access_key_id;
   SecretString secret_access_key;

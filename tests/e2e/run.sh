@@ -13,4 +13,4 @@ if [[ -z ${KUBECONFIG:-} ]]; then
   trap 'tools/devcluster/devcluster down' EXIT
 fi
 tools/install.sh
-python3 -m pytest -q --junitxml="$results/pytest.xml" tests/e2e
+/usr/bin/python3 -m pytest -q --junitxml="$results/pytest.xml" tests/e2e
