@@ -74,10 +74,7 @@ FsStatus ObjectFileSystem::Truncate(InodeId id, std::uint64_t size,
 
 FsStatus ObjectFileSystem::Unlink(InodeId parent, std::string_view name) {
   if (options_.read_only) return FsError::kReadOnly;
-  FsResult<Place> place = [&] {
-    const Lock lock(mutex_);
-    return PlaceOf(parent, name);
-  }();
+  const FsResult<Place> place = ResolvePlace(parent, name);
   if (!place.ok()) return place.failure();
   auto there = Find(*place);
   if (!there.ok()) return there.failure();

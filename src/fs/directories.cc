@@ -197,10 +197,7 @@ FsStatus ObjectFileSystem::ReadExtra(DirectoryHandle& handle,
   if (!handle.extra_names) handle.extra_names = ExtraNames(handle);
   const auto& names = *handle.extra_names;
   for (std::uint64_t i = offset - kExtraOffset; i < names.size(); ++i) {
-    FsResult<Place> place = [&] {
-      const Lock lock(mutex_);
-      return PlaceOf(handle.inode, names[i]);
-    }();
+    const FsResult<Place> place = ResolvePlace(handle.inode, names[i]);
     if (!place.ok()) return Ok();  // The directory was removed meanwhile.
     auto found = LookUpPlace(*place);
     if (!found.ok()) return found.failure();
@@ -219,10 +216,7 @@ FsResult<Entry> ObjectFileSystem::MakeDirectory(InodeId parent,
                                                 std::uint32_t mode,
                                                 Caller caller) {
   if (options_.read_only) return FsError::kReadOnly;
-  FsResult<Place> place = [&] {
-    const Lock lock(mutex_);
-    return PlaceOf(parent, name);
-  }();
+  const FsResult<Place> place = ResolvePlace(parent, name);
   if (!place.ok()) return place.failure();
   auto there = Find(*place);
   if (!there.ok()) return there.failure();
@@ -270,10 +264,7 @@ bool ObjectFileSystem::HasLocalNames(InodeId directory,
 FsStatus ObjectFileSystem::RemoveDirectory(InodeId parent,
                                            std::string_view name) {
   if (options_.read_only) return FsError::kReadOnly;
-  FsResult<Place> place = [&] {
-    const Lock lock(mutex_);
-    return PlaceOf(parent, name);
-  }();
+  const FsResult<Place> place = ResolvePlace(parent, name);
   if (!place.ok()) return place.failure();
   auto there = Find(*place);
   if (!there.ok()) return there.failure();

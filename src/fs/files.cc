@@ -104,10 +104,7 @@ FsResult<CreateResult> ObjectFileSystem::Create(InodeId parent,
                                                 OpenFlags flags,
                                                 Caller caller) {
   if (options_.read_only) return FsError::kReadOnly;
-  FsResult<Place> place = [&] {
-    const Lock lock(mutex_);
-    return PlaceOf(parent, name);
-  }();
+  const FsResult<Place> place = ResolvePlace(parent, name);
   if (!place.ok()) return place.failure();
   auto there = LookUpPlace(*place);
   if (!there.ok()) return there.failure();

@@ -42,10 +42,7 @@ FsResult<RemoteName> ObjectFileSystem::Probe(const std::string& key) {
 
 FsResult<Entry> ObjectFileSystem::LookUp(InodeId parent,
                                          std::string_view name) {
-  FsResult<Place> place = [&] {
-    const Lock lock(mutex_);
-    return PlaceOf(parent, name);
-  }();
+  const FsResult<Place> place = ResolvePlace(parent, name);
   if (!place.ok()) return place.failure();
   auto entry = LookUpPlace(*place);
   if (!entry.ok()) return entry.failure();

@@ -174,6 +174,12 @@ FsResult<ObjectFileSystem::Place> ObjectFileSystem::PlaceOf(
   return place;
 }
 
+FsResult<ObjectFileSystem::Place> ObjectFileSystem::ResolvePlace(
+    InodeId parent, std::string_view name) {
+  const Lock lock(mutex_);
+  return PlaceOf(parent, name);
+}
+
 StatFs ObjectFileSystem::GetStatFs() {
   // Large, and far from overflow in 512-byte blocks of 32-bit programs' libc.
   constexpr std::uint64_t kBytes = std::uint64_t{1} << 50;

@@ -101,6 +101,8 @@ class ObjectFileSystem final : public FileSystem {
   Attributes AttributesOf(const Inode& inode);
   Entry EntryOf(const Inode& inode, MonotonicTime as_of);
   FsResult<Place> PlaceOf(InodeId parent, std::string_view name);
+  /// PlaceOf for callers without mutex_: takes it.
+  FsResult<Place> ResolvePlace(InodeId parent, std::string_view name);
   Deadline RequestDeadline() const;
 
   // lookup.cc. Without mutex_.
