@@ -94,12 +94,7 @@ class SessionTest : public ::testing::TestWithParam<bool> {
     device_ = sys::UniqueFd(::open("/dev/fuse", O_RDWR | O_CLOEXEC));
     ASSERT_TRUE(device_);
     const auto mount =
-        sys::CreateMount("fuse", {{"fd", std::to_string(device_.get()), false},
-                                  {"rootmode", "40000", false},
-                                  {"user_id", "0", false},
-                                  {"group_id", "0", false},
-                                  {"default_permissions", "", true},
-                                  {"allow_other", "", true}});
+        sys::CreateFuseMount(device_, {.source = "test", .subtype = "test"});
     ASSERT_TRUE(mount.ok()) << mount.error().message;
     const auto directory = sys::OpenDirectoryRoot(root_);
     ASSERT_TRUE(directory.ok());

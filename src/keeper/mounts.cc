@@ -67,21 +67,11 @@ Result<FuseConnection> Mounts::MakeFuseMount(const MountSpec& spec,
   if (!fuse) {
     return sys::ErrnoError(errno, "open \"" + fuse_device_path_ + "\"");
   }
-  // Requests of other users than root must reach node (allow_other), and the
-  // kernel checks modes and owners (default_permissions), so that node need
-  // not know groups. rootmode: a directory, in octal.
-  std::vector<sys::MountParameter> parameters = {
-      {"source", kMountSource, false},
-      {"subtype", kMountSource, false},
-      {"fd", std::to_string(fuse.get()), false},
-      {"rootmode", "40000", false},
-      {"user_id", "0", false},
-      {"group_id", "0", false},
-      {"allow_other", "", true},
-      {"default_permissions", "", true}};
-  if (spec.read_only) parameters.push_back({"ro", "", true});
-  DS_ASSIGN_OR_RETURN(const sys::UniqueFd mount,
-                      sys::CreateMount("fuse", parameters));
+  DS_ASSIGN_OR_RETURN(
+      const sys::UniqueFd mount,
+      sys::CreateFuseMount(fuse, {.source = kMountSource,
+                                  .subtype = kMountSource,
+                                  .read_only = spec.read_only}));
   DS_ASSIGN_OR_RETURN(const sys::MountPoint point, sys::MountPointOf(mount));
   DS_ASSIGN_OR_RETURN(sys::UniqueFd copy, fuse.Duplicate());
   if (Status attached = sys::AttachMount(mount, directory); !attached.ok()) {

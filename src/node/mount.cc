@@ -87,18 +87,11 @@ class LocalMount {
                         sys::OpenDirectoryRoot(path));
     mount.device_ = sys::UniqueFd(::open("/dev/fuse", O_RDWR | O_CLOEXEC));
     if (!mount.device_) return sys::ErrnoError(errno, "open /dev/fuse");
-    std::vector<sys::MountParameter> parameters = {
-        {"source", source, false},
-        {"subtype", "datashim", false},
-        {"fd", std::to_string(mount.device_.get()), false},
-        {"rootmode", "40000", false},
-        {"user_id", "0", false},
-        {"group_id", "0", false},
-        {"allow_other", "", true},
-        {"default_permissions", "", true}};
-    if (read_only) parameters.push_back({"ro", "", true});
-    DS_ASSIGN_OR_RETURN(const sys::UniqueFd detached,
-                        sys::CreateMount("fuse", parameters));
+    DS_ASSIGN_OR_RETURN(
+        const sys::UniqueFd detached,
+        sys::CreateFuseMount(
+            mount.device_,
+            {.source = source, .subtype = "datashim", .read_only = read_only}));
     DS_ASSIGN_OR_RETURN(mount.point_, sys::MountPointOf(detached));
     DS_RETURN_IF_ERROR(sys::AttachMount(detached, target));
     mount.is_mounted_ = true;

@@ -63,6 +63,22 @@ Result<UniqueFd> CreateMount(const std::string& type,
   return mount;
 }
 
+Result<UniqueFd> CreateFuseMount(const UniqueFd& device,
+                                 const FuseMountOptions& options) {
+  // rootmode: a directory, in octal.
+  std::vector<MountParameter> parameters = {
+      {"source", options.source, false},
+      {"subtype", options.subtype, false},
+      {"fd", std::to_string(device.get()), false},
+      {"rootmode", "40000", false},
+      {"user_id", "0", false},
+      {"group_id", "0", false},
+      {"allow_other", "", true},
+      {"default_permissions", "", true}};
+  if (options.read_only) parameters.push_back({"ro", "", true});
+  return CreateMount("fuse", parameters);
+}
+
 Result<UniqueFd> CloneMount(const UniqueFd& directory, bool read_only) {
   UniqueFd mount(
       ::open_tree(directory.get(), "",

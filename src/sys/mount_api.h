@@ -26,6 +26,19 @@ struct MountParameter {
 Result<UniqueFd> CreateMount(const std::string& type,
                              const std::vector<MountParameter>& parameters);
 
+/// How a FUSE mount shows in the mount table, and whether it takes writes.
+struct FuseMountOptions {
+  std::string source;
+  std::string subtype;  ///< The type shows as "fuse.<subtype>".
+  bool read_only = false;
+};
+
+/// CreateMount of a FUSE file system on `device` (/dev/fuse). Requests of all
+/// users reach its server (allow_other), and the kernel checks modes and owners
+/// (default_permissions), so that the server need not know groups.
+Result<UniqueFd> CreateFuseMount(const UniqueFd& device,
+                                 const FuseMountOptions& options);
+
 /// A copy (nosuid, nodev), attached nowhere, of the mount that `directory` is
 /// the root of; mounts below it are not copied.
 Result<UniqueFd> CloneMount(const UniqueFd& directory, bool read_only);
