@@ -2,6 +2,7 @@
 be bound, what the webhook adds to a pod's admission, what the processes weigh
 at rest."""
 
+import base64
 import concurrent.futures
 import json
 import os
@@ -9,9 +10,9 @@ import pathlib
 import ssl
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.request
-import uuid
 
 from measure import ROOT, Report, memory_mib
 
@@ -19,15 +20,6 @@ sys.path.insert(0, str(ROOT / "tests/e2e"))
 import cluster  # noqa: E402  the same hands as the end-to-end tests
 
 ADMISSIONS_PER_S = 50
-
-
-def namespace(s3: cluster.S3) -> cluster.Namespace:
-    name = f"bench-{uuid.uuid4().hex[:8]}"
-    cluster.apply({"apiVersion": "v1", "kind": "Namespace",
-                   "metadata": {"name": name, "labels": {"monitor-pods-datasets": "enabled"}}})
-    made = cluster.Namespace(name, s3)
-    made.secret()
-    return made
 
 
 def apply_to_bound(report: Report, place: cluster.Namespace, bucket: str, rounds: int) -> None:
@@ -58,8 +50,6 @@ class ApiServer:
         self.context.check_hostname = False
         self.context.verify_mode = ssl.CERT_NONE  # the development cluster's own CA
         user = config["users"][0]["user"]
-        import base64
-        import tempfile
         with tempfile.TemporaryDirectory(dir=folder) as scratch:
             for field, file in (("client-certificate-data", "crt"), ("client-key-data", "key")):
                 pathlib.Path(scratch, file).write_bytes(base64.b64decode(user[field]))
@@ -126,7 +116,7 @@ def resident_memory(report: Report) -> None:
 def run(report: Report, rounds: int) -> None:
     s3 = cluster.S3.from_environment()
     bucket = s3.make_bucket("bench")
-    place = namespace(s3)
+    place = cluster.Namespace.make(s3, "bench")
     try:
         resident_memory(report)
         apply_to_bound(report, place, bucket, rounds)

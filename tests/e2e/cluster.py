@@ -110,6 +110,15 @@ class Namespace:
     name: str
     s3: S3
 
+    @classmethod
+    def make(cls, s3: S3, prefix: str) -> "Namespace":
+        """A fresh one that opted in, with the Secret `keys`."""
+        made = cls(f"{prefix}-{uuid.uuid4().hex[:8]}", s3)
+        apply({"apiVersion": "v1", "kind": "Namespace",
+               "metadata": {"name": made.name, "labels": {"monitor-pods-datasets": "enabled"}}})
+        made.secret()
+        return made
+
     def secret(self, name: str = "keys", access_key: str = "", secret_key: str = "") -> None:
         apply({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name, "namespace": self.name},
                "stringData": {"accessKeyID": access_key or self.s3.access_key,

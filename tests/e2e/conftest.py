@@ -1,7 +1,6 @@
 """Needs a cluster with the product installed (tests/e2e/run.sh sees to it)."""
 
 import os
-import uuid
 
 import pytest
 
@@ -25,11 +24,8 @@ def bucket(s3):
 @pytest.fixture
 def namespace(s3):
     """A fresh namespace that opted in, with the Secret `keys`; gone again afterwards."""
-    name = f"e2e-{uuid.uuid4().hex[:8]}"
-    cluster.apply({"apiVersion": "v1", "kind": "Namespace",
-                   "metadata": {"name": name, "labels": {"monitor-pods-datasets": "enabled"}}})
-    made = cluster.Namespace(name, s3)
-    made.secret()
+    made = cluster.Namespace.make(s3, "e2e")
+    name = made.name
     yield made
     cluster.kubectl("delete", "pods", "--all", "-n", name, "--wait=false")
     cluster.kubectl("delete", "datasets", "--all", "-n", name, "--timeout=60s")
