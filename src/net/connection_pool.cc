@@ -4,13 +4,6 @@
 #include <utility>
 
 namespace datashim::net {
-namespace {
-
-// Holds the head of an answer and, of a small object, its body as well.
-constexpr std::size_t kBufferBytes = 16u << 10;
-
-}  // namespace
-
 ConnectionPool::ConnectionPool(PoolLimits limits,
                                std::unique_ptr<TlsClient> tls)
     : limits_(limits), tls_(std::move(tls)) {}
@@ -69,9 +62,9 @@ Result<Connection> ConnectionPool::Open(const Origin& origin,
   auto socket = connector_.Connect(origin, within);
   if (!socket.ok()) return translate(std::move(socket).error());
   Connection connection;
-  connection.buffer.resize(kBufferBytes);
   if (!origin.tls) {
-    connection.transport = MakePlainTransport(std::move(socket).value());
+    connection.transport =
+        MakePlainTransport(std::move(socket).value(), Side::kClient);
     return connection;
   }
   auto transport = tls_->Handshake(std::move(socket).value(), origin, within);

@@ -7,11 +7,11 @@
 #include <map>
 #include <memory>
 #include <mutex>
-#include <string_view>
 #include <vector>
 
 #include "base/result.h"
 #include "net/connect.h"
+#include "net/receive_buffer.h"
 #include "net/tls.h"
 #include "net/transport.h"
 #include "net/url.h"
@@ -22,16 +22,11 @@ namespace datashim::net {
 /// A transport and what was received from it but not used yet.
 struct Connection {
   std::unique_ptr<Transport> transport;
-  std::vector<char> buffer;
-  std::size_t begin = 0;  ///< Unused bytes: buffer[begin, end).
-  std::size_t end = 0;
+  ReceiveBuffer received;
   bool reused = false;  ///< It has carried an answer before.
   MonotonicTime idle_since;
-
-  std::string_view unused() const {
-    return {buffer.data() + begin, end - begin};
-  }
 };
+
 /// Bounds of one pool.
 struct PoolLimits {
   std::size_t connections_max = 0;  ///< Per origin.

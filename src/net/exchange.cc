@@ -57,7 +57,7 @@ Result<ResponseHead> Exchange::ReceiveHead(bool to_head) {
 
 Status Exchange::ReceiveOneHead(bool to_head) {
   parser_.emplace(header_bytes_max_, to_head);
-  bool starved = connection_.unused().empty();
+  bool starved = connection_.received.unused().empty();
   while (true) {
     if (starved) {
       auto more = Fill(/*expect_wait=*/true);
@@ -72,32 +72,16 @@ Status Exchange::ReceiveOneHead(bool to_head) {
       received_any_ = true;
     }
     DS_ASSIGN_OR_RETURN(const std::size_t taken,
-                        parser_->ParseHead(connection_.unused()));
-    connection_.begin += taken;
+                        parser_->ParseHead(connection_.received.unused()));
+    connection_.received.Use(taken);
     if (parser_->head_done()) return OkStatus();
     starved = true;
   }
 }
 
-// Receives into the buffer. @return false when the peer has closed.
 Result<bool> Exchange::Fill(bool expect_wait) {
-  auto& buffer = connection_.buffer;
-  const std::size_t kept = connection_.unused().size();
-  std::memmove(buffer.data(), connection_.unused().data(), kept);
-  connection_.begin = 0;
-  connection_.end = kept;
-  if (kept == buffer.size()) {
-    if (kept > header_bytes_max_) {
-      return Error{ErrorCode::kUnavailable, "a line of the answer is too long"};
-    }
-    buffer.resize(kept * 2);
-  }
-  DS_ASSIGN_OR_RETURN(
-      const std::size_t received,
-      connection_.transport->Read(std::span(buffer).subspan(kept), limits_,
-                                  expect_wait));
-  connection_.end += received;
-  return received > 0;
+  return connection_.received.Fill(*connection_.transport, limits_, expect_wait,
+                                   header_bytes_max_);
 }
 
 Status Exchange::ReceiveBody(const ResponseHead& head, BodySink& sink) {
@@ -120,10 +104,11 @@ Status Exchange::ReceiveBytes(std::optional<std::uint64_t> length,
                               BodySink& sink) {
   std::uint64_t rest = length.value_or(UINT64_MAX);
   const std::size_t head_start =
-      std::min<std::uint64_t>(connection_.unused().size(), rest);
-  DS_RETURN_IF_ERROR(CopyTo(sink, connection_.unused().substr(0, head_start)));
+      std::min<std::uint64_t>(connection_.received.unused().size(), rest);
+  DS_RETURN_IF_ERROR(
+      CopyTo(sink, connection_.received.unused().substr(0, head_start)));
   if (cut_) return OkStatus();
-  connection_.begin += head_start;
+  connection_.received.Use(head_start);
   rest -= head_start;
   const bool wake_rarely =
       length && rest >= kLargeBodyBytes && !sink.wants_early();
@@ -153,10 +138,10 @@ Status Exchange::ReceiveChunks(BodySink& sink) {
     return Error{ErrorCode::kCancelled, "cut"};
   };
   while (true) {
-    auto taken = parser_->ParseChunks(connection_.unused(), on_body);
+    auto taken = parser_->ParseChunks(connection_.received.unused(), on_body);
     if (cut_) return OkStatus();
     if (!taken.ok()) return std::move(taken).error();
-    connection_.begin += *taken;
+    connection_.received.Use(*taken);
     if (parser_->body_done()) return OkStatus();
     DS_ASSIGN_OR_RETURN(const bool more, Fill(/*expect_wait=*/false));
     if (!more) {

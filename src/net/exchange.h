@@ -40,7 +40,7 @@ class Exchange {
   /// After ReceiveBody: the connection can carry another exchange.
   bool reusable(const ResponseHead& head) const {
     return head.keep_alive && sent_all_ && !cut_ &&
-           connection_.unused().empty();
+           connection_.received.unused().empty();
   }
 
  private:

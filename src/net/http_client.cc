@@ -6,7 +6,7 @@
 #include "net/body_sink.h"
 #include "net/connection_pool.h"
 #include "net/exchange.h"
-#include "net/request_text.h"
+#include "net/message_text.h"
 #include "net/response_parser.h"
 #include "net/wait.h"
 

@@ -20,7 +20,8 @@
 #include "net/url.h"
 
 namespace datashim::net {
-/// Limits of one client.
+
+/// Limits of one client and whom it trusts.
 struct HttpClientOptions {
   TlsOptions tls = {};
   /// Connections to one origin, busy and idle. A call that needs one more

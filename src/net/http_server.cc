@@ -1,248 +1,209 @@
 #include "net/http_server.h"
 
-#include <algorithm>
-#include <atomic>
-#include <boost/asio/as_tuple.hpp>
-#include <boost/asio/awaitable.hpp>
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/ip/tcp.hpp>
-#include <boost/asio/ip/v6_only.hpp>
-#include <boost/asio/post.hpp>
-#include <boost/asio/ssl/context.hpp>
-#include <boost/asio/ssl/stream.hpp>
-#include <boost/asio/steady_timer.hpp>
-#include <boost/asio/strand.hpp>
-#include <boost/asio/use_awaitable.hpp>
-#include <boost/beast/core/flat_buffer.hpp>
-#include <boost/beast/core/tcp_stream.hpp>
-#include <boost/beast/http.hpp>
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <sys/socket.h>
+
+#include <array>
+#include <cerrno>
 #include <condition_variable>
+#include <cstring>
+#include <list>
 #include <mutex>
-#include <optional>
-#include <set>
-#include <tuple>
-#include <type_traits>
+#include <system_error>
+#include <thread>
 #include <utility>
 
 #include "base/thread_pool.h"
-#include "net/openssl.h"
+#include "net/message_text.h"
+#include "net/receive_buffer.h"
+#include "net/request_parser.h"
+#include "net/tls.h"
+#include "net/transport.h"
+#include "net/wait.h"
 
 namespace datashim::net {
 namespace {
 
-namespace asio = boost::asio;
-namespace beast = boost::beast;
-namespace http = boost::beast::http;
-using asio::ip::tcp;
-using beast::error_code;
-
-constexpr auto kAwait = asio::as_tuple(asio::use_awaitable);
 // After a refusal: what the client still sends is read for this long, so that
 // it sees the answer and no reset.
 constexpr auto kLingerTimeout = std::chrono::seconds(1);
-constexpr std::size_t kReadBytes = 16u << 10;
+// After a failed accept, mostly for lack of descriptors.
 constexpr auto kAcceptPause = std::chrono::milliseconds(100);
+constexpr std::size_t kReadBytes = 16u << 10;
+constexpr char kContinue[] = "HTTP/1.1 100 Continue\r\n\r\n";
 
-using Strand = asio::strand<asio::io_context::executor_type>;
-using Timeout = std::chrono::steady_clock::duration;
-using TlsStream = asio::ssl::stream<beast::tcp_stream>;
-
-/// What Stop needs of a connection. Used on its strand only.
-struct Session {
-  explicit Session(Strand on) : strand(std::move(on)) {}
-  Strand strand;
-  bool idle = true;
-  std::function<void()> close;
-};
-
-std::string_view View(beast::string_view text) {
-  return {text.data(), text.size()};
+int StatusFor(const Error& error) {
+  if (error.code == ErrorCode::kResourceExhausted) return 413;
+  if (error.code == ErrorCode::kOutOfRange) return 431;
+  return 400;
 }
 
-HttpRequest Convert(http::request<http::string_body>&& message) {
-  HttpRequest request;
-  request.method = View(message.method_string());
-  const std::string_view target = View(message.target());
-  const std::size_t mark = std::min(target.find('?'), target.size());
-  request.path = target.substr(0, mark);
-  if (mark < target.size()) request.query = target.substr(mark + 1);
-  for (const auto& field : message) {
-    request.headers.Add(std::string(View(field.name_string())),
-                        std::string(View(field.value())));
-  }
-  request.body = std::move(message.body());
-  return request;
-}
-
-http::response<http::string_body> Convert(HttpResponse&& answer, bool to_head,
-                                          bool keep_alive) {
-  http::response<http::string_body> message;
-  message.version(11);
-  message.result(static_cast<unsigned>(answer.status));
-  for (const auto& [name, value] : answer.headers) message.insert(name, value);
-  message.content_length(answer.body.size());
-  message.keep_alive(keep_alive);
-  if (!to_head) message.body() = std::move(answer.body);
-  return message;
-}
-
-HttpResponse Refusal(int status, std::string text) {
-  return {status, {{"Content-Type", "text/plain"}}, std::move(text) + "\n"};
-}
-
-// What to say to bytes that are no request of ours; nullopt: nothing, the
-// connection is gone or silent.
-std::optional<HttpResponse> RefusalFor(const error_code& error) {
-  if (error == http::error::body_limit) {
-    return Refusal(413, "the body is too large");
-  }
-  if (error == http::error::header_limit) {
-    return Refusal(431, "the header is too large");
-  }
-  if (error.category() == error_code(http::error::bad_value).category() &&
-      error != http::error::end_of_stream &&
-      error != http::error::partial_message) {
-    return Refusal(400, "this is no HTTP request");
-  }
-  return std::nullopt;
-}
-
-/// One connection. `Stream` is beast::tcp_stream or TLS over it.
-template <typename Stream>
-class Connection {
+/// One connection, on its thread.
+class Session {
  public:
-  Connection(Stream stream, const HttpServerOptions& options,
-             const HttpHandler& handler, Session& session,
-             const std::atomic<bool>& stopping)
-      : stream_(std::move(stream)),
+  /// `idle` ends waits for the next request, `abort` all others.
+  Session(std::unique_ptr<Transport> transport,
+          const HttpServerOptions& options, const HttpHandler& handler,
+          const Interrupt& idle, const Interrupt& abort)
+      : transport_(std::move(transport)),
         options_(options),
         handler_(handler),
-        session_(session),
-        stopping_(stopping) {}
+        idle_(idle),
+        abort_(abort) {}
 
-  asio::awaitable<void> Serve() {
-    session_.close = [this] { Socket().close(); };
-    if (!co_await Handshake()) co_return;
-    bool first = true;
-    while (co_await AwaitRequest(first)) {
-      first = false;
-      if (!co_await ServeOne()) break;
-      session_.idle = true;
+  void Serve() {
+    // A new connection has no right to idle.
+    Duration patience = options_.request_timeout;
+    while (AwaitRequest(patience) && ServeOne()) {
+      patience = options_.idle_timeout;
     }
   }
 
  private:
-  beast::tcp_stream& Socket() { return beast::get_lowest_layer(stream_); }
-  void ExpireAfter(Duration duration) {
-    Socket().expires_after(std::chrono::duration_cast<Timeout>(duration));
+  WaitLimits Within(Duration duration) const {
+    return {Deadline::After(duration), std::nullopt, &abort_};
   }
 
-  asio::awaitable<bool> Handshake() {
-    if constexpr (!std::is_same_v<Stream, beast::tcp_stream>) {
-      ExpireAfter(options_.request_timeout);
-      auto [error] = co_await stream_.async_handshake(
-          asio::ssl::stream_base::server, kAwait);
-      if (error) co_return false;
-    }
-    co_return true;
+  // The first byte of a request.
+  bool AwaitRequest(Duration patience) {
+    if (idle_.requested()) return false;
+    if (!received_.unused().empty()) return true;
+    WaitLimits limits = Within(patience);
+    limits.interrupt = &idle_;
+    return Fill(limits);
   }
 
-  // The first byte of a request. A new connection has no right to idle.
-  asio::awaitable<bool> AwaitRequest(bool first) {
-    if (stopping_) co_return false;
-    if (buffer_.size() == 0) {
-      ExpireAfter(first ? options_.request_timeout : options_.idle_timeout);
-      auto [error, size] =
-          co_await stream_.async_read_some(buffer_.prepare(kReadBytes), kAwait);
-      if (error) co_return false;
-      buffer_.commit(size);
-    }
-    session_.idle = false;
-    ExpireAfter(options_.request_timeout);
-    co_return true;
+  bool Fill(const WaitLimits& limits) {
+    const auto more = received_.Fill(*transport_, limits, /*expect_wait=*/false,
+                                     options_.header_bytes_max + kReadBytes);
+    return more.ok() && *more;
   }
 
   // @return whether the connection goes on.
-  asio::awaitable<bool> ServeOne() {
-    http::request_parser<http::string_body> parser;
-    parser.header_limit(static_cast<std::uint32_t>(options_.header_bytes_max));
-    parser.body_limit(options_.body_bytes_max);
-    auto [error, size] =
-        co_await http::async_read_header(stream_, buffer_, parser, kAwait);
-    if (!error && !parser.is_done()) {
-      if (beast::iequals(parser.get()[http::field::expect], "100-continue")) {
-        http::response<http::empty_body> go_on(http::status::continue_, 11);
-        auto [write_error, written] =
-            co_await http::async_write(stream_, go_on, kAwait);
-        if (write_error) co_return false;
+  bool ServeOne() {
+    RequestParser parser(options_.header_bytes_max, options_.body_bytes_max);
+    const WaitLimits limits = Within(options_.request_timeout);
+    bool continued = false;
+    while (true) {
+      const auto taken = parser.Parse(received_.unused());
+      if (!taken.ok()) {
+        Refuse(taken.error());
+        return false;
       }
-      std::tie(error, size) =
-          co_await http::async_read(stream_, buffer_, parser, kAwait);
-    }
-    if (error) {
-      if (auto refusal = RefusalFor(error)) {
-        co_await Write(std::move(*refusal), false, false);
-        co_await Linger();
+      received_.Use(*taken);
+      if (parser.done()) break;
+      if (!continued && parser.wants_continue()) {
+        continued = true;
+        if (!Send(kContinue, limits)) return false;
       }
-      co_return false;
+      if (!Fill(limits)) return false;
     }
-    const bool keep_alive = parser.get().keep_alive();
-    const bool to_head = parser.get().method() == http::verb::head;
-    HttpResponse answer = handler_(Convert(parser.release()));
-    ExpireAfter(options_.request_timeout);
-    co_return co_await Write(std::move(answer), to_head,
-                             keep_alive && !stopping_);
+    const bool keep_alive = parser.keep_alive();
+    const HttpRequest request = parser.TakeRequest();
+    const HttpResponse response = handler_(request);
+    const bool goes_on = keep_alive && !idle_.requested();
+    std::string text = FormatResponseHead(response, goes_on);
+    if (request.method != "HEAD") text += response.body;
+    return Send(text, Within(options_.request_timeout)) && goes_on;
   }
 
-  asio::awaitable<bool> Write(HttpResponse answer, bool to_head,
-                              bool keep_alive) {
-    auto message = Convert(std::move(answer), to_head, keep_alive);
-    http::response_serializer<http::string_body> serializer(message);
-    error_code error;
-    std::size_t size = 0;
-    if (to_head) {
-      std::tie(error, size) =
-          co_await http::async_write_header(stream_, serializer, kAwait);
-    } else {
-      std::tie(error, size) =
-          co_await http::async_write(stream_, serializer, kAwait);
+  void Refuse(const Error& error) {
+    const HttpResponse refusal = {StatusFor(error),
+                                  {{"Content-Type", "text/plain"}},
+                                  error.message + "\n"};
+    const WaitLimits limits = Within(kLingerTimeout);
+    if (!Send(FormatResponseHead(refusal, false) + refusal.body, limits)) {
+      return;
     }
-    co_return !error && keep_alive;
-  }
-
-  asio::awaitable<void> Linger() {
-    error_code error;
-    Socket().socket().shutdown(tcp::socket::shutdown_send, error);
-    ExpireAfter(kLingerTimeout);
-    buffer_.clear();
-    while (!error) {
-      std::size_t size = 0;
-      std::tie(error, size) = co_await Socket().async_read_some(
-          buffer_.prepare(kReadBytes), kAwait);
+    transport_->FinishWriting();
+    std::array<char, kReadBytes> ignored;
+    while (true) {
+      const auto size = transport_->Read(ignored, limits, false);
+      if (!size.ok() || *size == 0) return;
     }
   }
 
-  Stream stream_;
+  bool Send(std::string_view bytes, const WaitLimits& limits) {
+    while (!bytes.empty()) {
+      const auto sent = transport_->Write(bytes, false, limits);
+      if (!sent.ok()) return false;
+      if (*sent == 0) return false;
+      bytes.remove_prefix(*sent);
+    }
+    return true;
+  }
+
+  std::unique_ptr<Transport> transport_;
   const HttpServerOptions& options_;
   const HttpHandler& handler_;
-  Session& session_;
-  const std::atomic<bool>& stopping_;
-  beast::flat_buffer buffer_;
+  const Interrupt& idle_;
+  const Interrupt& abort_;
+  ReceiveBuffer received_;
 };
 
-Result<std::shared_ptr<asio::ssl::context>> MakeTls(
-    const ServerCertificate& certificate) {
-  auto context =
-      std::make_shared<asio::ssl::context>(asio::ssl::context::tls_server);
-  SSL_CTX_set_min_proto_version(context->native_handle(), TLS1_2_VERSION);
-  if (!certificate.chain_pem.empty()) {
-    auto used = UseCertificate(context->native_handle(), certificate.chain_pem,
-                               certificate.key_pem.Reveal());
-    if (!used.ok()) return used.error().Wrap("server certificate");
+Error ListenError(const HttpServerOptions& options, ErrorCode code,
+                  const std::string& why) {
+  return {code, "listen on " + options.address + " port " +
+                    std::to_string(options.port) + ": " + why};
+}
+
+struct Address {
+  sockaddr_storage storage{};
+  socklen_t size = 0;
+
+  sockaddr* get() { return reinterpret_cast<sockaddr*>(&storage); }
+};
+
+Result<Address> ParseAddress(const HttpServerOptions& options) {
+  Address address;
+  sockaddr_in v4{};
+  sockaddr_in6 v6{};
+  if (::inet_pton(AF_INET, options.address.c_str(), &v4.sin_addr) == 1) {
+    v4.sin_family = AF_INET;
+    v4.sin_port = htons(options.port);
+    std::memcpy(&address.storage, &v4, sizeof(v4));
+    address.size = sizeof(v4);
+    return address;
   }
-  return context;
+  if (::inet_pton(AF_INET6, options.address.c_str(), &v6.sin6_addr) == 1) {
+    v6.sin6_family = AF_INET6;
+    v6.sin6_port = htons(options.port);
+    std::memcpy(&address.storage, &v6, sizeof(v6));
+    address.size = sizeof(v6);
+    return address;
+  }
+  return ListenError(options, ErrorCode::kInvalidArgument,
+                     "this is no IPv4 or IPv6 address");
+}
+
+Result<FileDescriptor> Listen(const HttpServerOptions& options) {
+  DS_ASSIGN_OR_RETURN(Address address, ParseAddress(options));
+  FileDescriptor listener(::socket(address.storage.ss_family,
+                                   SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC,
+                                   0));
+  const int on = 1;
+  const int off = 0;
+  ::setsockopt(listener.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+  ::setsockopt(listener.get(), IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof(off));
+  if (::bind(listener.get(), address.get(), address.size) != 0 ||
+      ::listen(listener.get(), SOMAXCONN) != 0) {
+    return ListenError(options, ErrorCode::kUnavailable,
+                       std::generic_category().message(errno));
+  }
+  return listener;
+}
+
+std::uint16_t PortOf(const FileDescriptor& listener) {
+  Address address;
+  address.size = sizeof(address.storage);
+  ::getsockname(listener.get(), address.get(), &address.size);
+  // The port is at the same place for IPv4 and IPv6.
+  sockaddr_in v4{};
+  std::memcpy(&v4, &address.storage, sizeof(v4));
+  return ntohs(v4.sin_port);
 }
 
 }  // namespace
@@ -250,147 +211,130 @@ Result<std::shared_ptr<asio::ssl::context>> MakeTls(
 class HttpServer::Impl {
  public:
   Impl(HttpServerOptions options, HttpHandler handler)
-      : options_(std::move(options)),
-        handler_(std::move(handler)),
-        acceptor_(asio::make_strand(io_)),
-        room_(acceptor_.get_executor()),
-        threads_("http", options_.threads, options_.threads) {}
+      : options_(std::move(options)), handler_(std::move(handler)) {}
   ~Impl() { Stop(Duration::zero()); }
 
-  Status Listen() {
-    const auto failed = [&](ErrorCode code, const std::string& why) {
-      return Error{code, "listen on " + options_.address + " port " +
-                             std::to_string(options_.port) + ": " + why};
-    };
-    error_code error;
-    const auto address = asio::ip::make_address(options_.address, error);
-    if (error) return failed(ErrorCode::kInvalidArgument, error.message());
-    const tcp::endpoint endpoint(address, options_.port);
-    acceptor_.open(endpoint.protocol(), error);
-    if (!error) acceptor_.set_option(tcp::acceptor::reuse_address(true), error);
-    if (!error && address.is_v6()) {
-      acceptor_.set_option(asio::ip::v6_only(false), error);
-    }
-    if (!error) acceptor_.bind(endpoint, error);
-    if (!error) {
-      acceptor_.listen(asio::socket_base::max_listen_connections, error);
-    }
-    if (error) return failed(ErrorCode::kUnavailable, error.message());
-    port_ = acceptor_.local_endpoint(error).port();
+  Status Start() {
+    DS_RETURN_IF_ERROR(SetCertificate(options_.certificate));
+    DS_ASSIGN_OR_RETURN(listener_, Listen(options_));
+    port_ = PortOf(listener_);
+    acceptor_ = std::thread([this] { AcceptLoop(); });
     return OkStatus();
   }
 
-  void Run() {
-    asio::co_spawn(acceptor_.get_executor(), AcceptLoop(), asio::detached);
-    for (std::size_t i = 0; i < options_.threads; ++i) {
-      threads_.Submit([this] { io_.run(); });
-    }
-  }
-
   Status SetCertificate(const ServerCertificate& certificate) {
-    DS_ASSIGN_OR_RETURN(auto tls, MakeTls(certificate));
+    DS_ASSIGN_OR_RETURN(std::shared_ptr<const TlsServer> tls,
+                        TlsServer::Make(certificate));
     std::lock_guard lock(mutex_);
     tls_ = std::move(tls);
     return OkStatus();
   }
 
   void Stop(Duration drain) {
-    std::unique_lock lock(mutex_);
-    if (!stopping_.exchange(true)) {
-      asio::post(acceptor_.get_executor(), [this] {
-        error_code ignored;
-        acceptor_.close(ignored);
-        room_.cancel();
-      });
-      for (const auto& session : sessions_) {
-        asio::post(session->strand, [session] {
-          if (session->idle && session->close) session->close();
-        });
-      }
+    std::lock_guard only_one(stop_mutex_);
+    {
+      std::lock_guard lock(mutex_);
+      stopping_.Request();
     }
-    ended_.wait_for(lock, drain, [&] { return sessions_.empty(); });
-    lock.unlock();
-    io_.stop();
-    threads_.Stop();
+    ended_.notify_all();
+    if (acceptor_.joinable()) acceptor_.join();
+    listener_ = FileDescriptor();
+    {
+      std::unique_lock lock(mutex_);
+      ended_.wait_for(lock, drain, [&] { return running_.empty(); });
+    }
+    abort_.Request();
+    {
+      std::unique_lock lock(mutex_);
+      ended_.wait(lock, [&] { return running_.empty(); });
+    }
+    JoinEnded();
   }
 
   std::uint16_t port() const { return port_; }
 
  private:
-  // On the acceptor's strand.
-  asio::awaitable<void> AcceptLoop() {
-    while (!stopping_) {
-      if (SessionCount() >= options_.connections_max) {
-        room_.expires_at(asio::steady_timer::time_point::max());
-        co_await room_.async_wait(kAwait);
-        continue;
-      }
-      Strand strand = asio::make_strand(io_);
-      auto [error, socket] = co_await acceptor_.async_accept(strand, kAwait);
-      if (!error) {
-        Begin(std::move(strand), std::move(socket));
-      } else if (!stopping_) {
-        // Mostly a lack of descriptors, which is true the next time, too.
-        room_.expires_after(kAcceptPause);
-        co_await room_.async_wait(kAwait);
+  void AcceptLoop() {
+    SetThreadName("http/accept");
+    const WaitLimits limits = {Deadline::Never(), std::nullopt, &stopping_};
+    while (AwaitRoom()) {
+      JoinEnded();
+      if (!WaitReady(listener_.get(), POLLIN, limits).ok()) return;
+      FileDescriptor socket(::accept4(listener_.get(), nullptr, nullptr,
+                                      SOCK_NONBLOCK | SOCK_CLOEXEC));
+      if (socket) {
+        Begin(std::move(socket));
+      } else if (errno != EAGAIN && errno != ECONNABORTED) {
+        SystemClock().SleepFor(kAcceptPause, stopping_.token());
       }
     }
   }
 
-  std::size_t SessionCount() {
-    std::lock_guard lock(mutex_);
-    return sessions_.size();
+  // @return false when the server stops.
+  bool AwaitRoom() {
+    std::unique_lock lock(mutex_);
+    ended_.wait(lock, [&] {
+      return stopping_.requested() ||
+             running_.size() < options_.connections_max;
+    });
+    return !stopping_.requested();
   }
 
-  void Begin(Strand strand, tcp::socket socket) {
-    auto session = std::make_shared<Session>(strand);
-    std::shared_ptr<asio::ssl::context> tls;
+  void Begin(FileDescriptor socket) {
+    const int on = 1;
+    ::setsockopt(socket.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+    std::lock_guard lock(mutex_);
+    const auto self = running_.emplace(running_.end());
+    // The thread takes the lock before it touches the list, so it finds itself
+    // there.
+    *self = std::thread(
+        [this, self, socket = std::move(socket), tls = tls_]() mutable {
+          SetThreadName("http");
+          Serve(std::move(socket), *tls);
+          std::lock_guard ending(mutex_);
+          ended_threads_.splice(ended_threads_.end(), running_, self);
+          ended_.notify_all();
+        });
+  }
+
+  void Serve(FileDescriptor socket, const TlsServer& tls) {
+    std::unique_ptr<Transport> transport;
+    if (options_.tls) {
+      const WaitLimits limits = {Deadline::After(options_.request_timeout),
+                                 std::nullopt, &stopping_};
+      auto shaken = tls.Handshake(std::move(socket), limits);
+      if (!shaken.ok()) return;
+      transport = std::move(shaken).value();
+    } else {
+      transport = MakePlainTransport(std::move(socket), Side::kServer);
+    }
+    Session(std::move(transport), options_, handler_, stopping_, abort_)
+        .Serve();
+  }
+
+  void JoinEnded() {
+    std::list<std::thread> ended;
     {
       std::lock_guard lock(mutex_);
-      if (stopping_) return;
-      sessions_.insert(session);
-      tls = tls_;
+      ended.swap(ended_threads_);
     }
-    error_code ignored;
-    socket.set_option(tcp::no_delay(true), ignored);
-    asio::co_spawn(strand,
-                   Serve(std::move(session), std::move(tls), std::move(socket)),
-                   asio::detached);
-  }
-
-  asio::awaitable<void> Serve(std::shared_ptr<Session> session,
-                              std::shared_ptr<asio::ssl::context> tls,
-                              tcp::socket socket) {
-    beast::tcp_stream plain(std::move(socket));
-    if (options_.tls) {
-      Connection connection(TlsStream(std::move(plain), *tls), options_,
-                            handler_, *session, stopping_);
-      co_await connection.Serve();
-    } else {
-      Connection connection(std::move(plain), options_, handler_, *session,
-                            stopping_);
-      co_await connection.Serve();
-    }
-    session->close = nullptr;
-    std::lock_guard lock(mutex_);
-    sessions_.erase(session);
-    ended_.notify_all();
-    asio::post(acceptor_.get_executor(), [this] { room_.cancel(); });
+    for (std::thread& thread : ended) thread.join();
   }
 
   const HttpServerOptions options_;
   const HttpHandler handler_;
+  FileDescriptor listener_;
   std::uint16_t port_ = 0;
-  std::atomic<bool> stopping_{false};
+  std::thread acceptor_;
+  Interrupt stopping_;  // No new requests.
+  Interrupt abort_;     // No old ones either.
+  std::mutex stop_mutex_;
   std::mutex mutex_;
-  std::condition_variable ended_;  // A session has.
+  std::condition_variable ended_;  // A session has, or the server stops.
   // Guarded by mutex_.
-  std::set<std::shared_ptr<Session>> sessions_;
-  std::shared_ptr<asio::ssl::context> tls_;
-  asio::io_context io_;
-  tcp::acceptor acceptor_;
-  asio::steady_timer room_;  // Cancelled when a session has ended.
-  ThreadPool threads_;
+  std::shared_ptr<const TlsServer> tls_;
+  std::list<std::thread> running_;
+  std::list<std::thread> ended_threads_;
 };
 
 HttpServer::HttpServer(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -398,12 +342,9 @@ HttpServer::~HttpServer() = default;
 
 Result<std::unique_ptr<HttpServer>> HttpServer::Start(HttpServerOptions options,
                                                       HttpHandler handler) {
-  DS_CHECK(options.threads > 0 && options.connections_max > 0);
-  const ServerCertificate certificate = options.certificate;
+  DS_CHECK(options.connections_max > 0);
   auto impl = std::make_unique<Impl>(std::move(options), std::move(handler));
-  DS_RETURN_IF_ERROR(impl->SetCertificate(certificate));
-  DS_RETURN_IF_ERROR(impl->Listen());
-  impl->Run();
+  DS_RETURN_IF_ERROR(impl->Start());
   return std::unique_ptr<HttpServer>(new HttpServer(std::move(impl)));
 }
 

@@ -31,16 +31,16 @@ struct ServerCertificate {
   std::string chain_pem;
   SecretString key_pem;
 };
-/// Where and how one server listens, and its limits.
+
+/// Where a server listens, and its limits.
 struct HttpServerOptions {
   std::string address = "127.0.0.1";  ///< IPv4 or IPv6; "::" is both.
   std::uint16_t port = 0;             ///< 0: the kernel chooses; see port().
   bool tls = false;
   /// With `tls`. Without a certificate handshakes fail until SetCertificate.
   ServerCertificate certificate = {};
-  /// Threads that do the I/O and run the handler.
-  std::size_t threads = 2;
-  /// More connections wait in the kernel's queue.
+  /// Each has a thread, which runs the handler as well. More connections wait
+  /// in the kernel's queue.
   std::size_t connections_max = 256;
   /// Admission reviews: the API server's own limit of a request is 3 MiB.
   std::size_t body_bytes_max = 3u << 20;
@@ -51,8 +51,7 @@ struct HttpServerOptions {
   Duration idle_timeout = std::chrono::seconds(90);
 };
 
-/// Called on a thread of the server, by several at once. Must not throw; while
-/// it runs it holds one of `threads`.
+/// Called on the thread of the connection, by several at once. Must not throw.
 using HttpHandler = std::function<HttpResponse(const HttpRequest&)>;
 
 /// Thread-safe.

@@ -1,10 +1,11 @@
-// The TLS side of HttpClient over OpenSSL. Internal to net.
+// TLS of HttpClient and HttpServer over OpenSSL. Internal to net.
 
 #pragma once
 
 #include <memory>
 
 #include "base/result.h"
+#include "net/http_server.h"
 #include "net/tls_options.h"
 #include "net/transport.h"
 #include "net/url.h"
@@ -30,6 +31,26 @@ class TlsClient {
 
  private:
   explicit TlsClient(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+/// A server's certificate. Immutable; to change it, make another one.
+class TlsServer {
+ public:
+  /// `certificate` may be empty: then every handshake fails.
+  /// @return kInvalidArgument if it does not parse or key and leaf differ.
+  static Result<std::unique_ptr<TlsServer>> Make(
+      const ServerCertificate& certificate);
+  ~TlsServer();
+
+  /// TLS 1.2 or later. Thread-safe.
+  Result<std::unique_ptr<Transport>> Handshake(FileDescriptor socket,
+                                               const WaitLimits& limits) const;
+
+  class Impl;
+
+ private:
+  explicit TlsServer(std::unique_ptr<Impl> impl);
   std::unique_ptr<Impl> impl_;
 };
 

@@ -18,7 +18,9 @@ Error ConnectionError(std::string_view what, int error) {
 
 class PlainTransport final : public Transport {
  public:
-  explicit PlainTransport(FileDescriptor socket) : socket_(std::move(socket)) {}
+  PlainTransport(FileDescriptor socket, Side side)
+      : socket_(std::move(socket)),
+        write_events_(side == Side::kClient ? POLLOUT | POLLIN : POLLOUT) {}
 
   Result<std::size_t> Read(std::span<char> out, const WaitLimits& limits,
                            bool expect_wait) override {
@@ -49,7 +51,7 @@ class PlainTransport final : public Transport {
       if (errno == EPIPE || errno == ECONNRESET) return std::size_t{0};
       if (errno != EAGAIN) return ConnectionError("send", errno);
       DS_ASSIGN_OR_RETURN(const short ready,
-                          WaitReady(socket_.get(), POLLOUT | POLLIN, limits));
+                          WaitReady(socket_.get(), write_events_, limits));
       if ((ready & POLLOUT) == 0 && HasInput()) return std::size_t{0};
     }
   }
@@ -74,6 +76,8 @@ class PlainTransport final : public Transport {
                  sizeof(wanted));
   }
 
+  void FinishWriting() override { ::shutdown(socket_.get(), SHUT_WR); }
+
  private:
   Status WaitForInput(const WaitLimits& limits) {
     auto ready = WaitReady(socket_.get(), POLLIN, limits);
@@ -81,13 +85,15 @@ class PlainTransport final : public Transport {
   }
 
   FileDescriptor socket_;
+  const short write_events_;
   int wake_up_bytes_ = 1;
 };
 
 }  // namespace
 
-std::unique_ptr<Transport> MakePlainTransport(FileDescriptor socket) {
-  return std::make_unique<PlainTransport>(std::move(socket));
+std::unique_ptr<Transport> MakePlainTransport(FileDescriptor socket,
+                                              Side side) {
+  return std::make_unique<PlainTransport>(std::move(socket), side);
 }
 
 }  // namespace datashim::net

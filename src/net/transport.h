@@ -14,6 +14,10 @@
 
 namespace datashim::net {
 
+/// Who opened the connection. A client that writes looks out for an early
+/// answer; a server does not mind a next request.
+enum class Side { kClient, kServer };
+
 /// Thread-compatible. After an error only destruction is allowed.
 class Transport {
  public:
@@ -26,8 +30,8 @@ class Transport {
                                    const WaitLimits& limits,
                                    bool expect_wait) = 0;
 
-  /// Sends some of the bytes. 0 when the peer answers or has closed instead of
-  /// taking more: read what it has to say.
+  /// Sends some of the bytes. 0 when the peer has closed or, to a client,
+  /// answers instead of taking more: read what it has to say.
   virtual Result<std::size_t> Write(std::string_view bytes, bool more_follows,
                                     const WaitLimits& limits) = 0;
 
@@ -37,9 +41,12 @@ class Transport {
 
   /// Told before a read of many bytes, so that the kernel wakes us less often.
   virtual void ExpectBytes(std::size_t bytes) = 0;
+
+  /// Tells the peer that nothing more will be sent; reads go on.
+  virtual void FinishWriting() = 0;
 };
 
 /// Makes a plain transport of a connected, non-blocking socket.
-std::unique_ptr<Transport> MakePlainTransport(FileDescriptor socket);
+std::unique_ptr<Transport> MakePlainTransport(FileDescriptor socket, Side side);
 
 }  // namespace datashim::net

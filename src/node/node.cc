@@ -27,7 +27,6 @@ Result<std::unique_ptr<net::HttpServer>> ServeHealth(std::uint16_t port,
   net::HttpServerOptions options;
   options.address = "::";
   options.port = port;
-  options.threads = 1;
   const auto handler = [&host](const net::HttpRequest& request) {
     if (request.path != "/healthz") {
       return net::HttpResponse{.status = 404, .headers = {}, .body = ""};

@@ -37,7 +37,6 @@ Result<std::unique_ptr<net::HttpServer>> StartHealthServer(
   net::HttpServerOptions options;
   options.address = address;
   options.port = port;
-  options.threads = 1;
   options.connections_max = 16;
   auto server = net::HttpServer::Start(
       options, [probes = std::move(probes)](const net::HttpRequest& request) {

@@ -1,4 +1,4 @@
-#include "net/request_text.h"
+#include "net/message_text.h"
 
 #include <algorithm>
 #include <string_view>
@@ -38,6 +38,10 @@ bool IsReserved(std::string_view name) {
   });
 }
 
+bool IsField(std::string_view name, std::string_view value) {
+  return IsToken(name) && !IsReserved(name) && IsFieldValue(value);
+}
+
 Error Invalid(std::string_view why) {
   return {ErrorCode::kInvalidArgument, "HTTP request: " + std::string(why)};
 }
@@ -68,6 +72,26 @@ Result<std::string> FormatRequestHead(const HttpCall& call) {
     text.append("\r\nContent-Length: ");
     text.append(std::to_string(call.body.size()));
   }
+  text.append("\r\n\r\n");
+  return text;
+}
+
+std::string FormatResponseHead(const HttpResponse& response, bool keep_alive) {
+  const bool valid = response.status >= 200 && response.status <= 599 &&
+                     std::ranges::all_of(
+                         response.headers, [](const HttpHeaders::Field& field) {
+                           return IsField(field.first, field.second);
+                         });
+  // RFC 9112 §4: the reason may be empty.
+  std::string text =
+      "HTTP/1.1 " + std::to_string(valid ? response.status : 500) + " \r\n";
+  if (valid) {
+    for (const auto& [name, value] : response.headers) {
+      text.append(name).append(": ").append(value).append("\r\n");
+    }
+  }
+  text.append("Content-Length: ").append(std::to_string(response.body.size()));
+  if (!keep_alive) text.append("\r\nConnection: close");
   text.append("\r\n\r\n");
   return text;
 }

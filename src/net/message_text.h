@@ -1,4 +1,4 @@
-// The head of an HTTP request as bytes. Pure. Internal to net.
+// The heads of HTTP messages as bytes. Pure. Internal to net.
 
 #pragma once
 
@@ -13,5 +13,10 @@ namespace datashim::net {
 /// @return kInvalidArgument if method, target or a field has a character that
 ///     would change the meaning of what follows; names the field only.
 Result<std::string> FormatRequestHead(const HttpCall& call);
+
+/// Status line and fields up to and with the empty line. A field that would
+/// change the meaning of what follows is a bug of the handler: then the answer
+/// is the status 500, without the handler's fields.
+std::string FormatResponseHead(const HttpResponse& response, bool keep_alive);
 
 }  // namespace datashim::net
