@@ -151,11 +151,16 @@ std::size_t BufferPool::bytes_used() const {
   return bytes_used_;
 }
 
-void BufferPool::TrimIfIdle() {
+void BufferPool::Trim() {
   const std::lock_guard lock(mutex_);
-  if (bytes_used_ != 0 || !touched_) return;
+  if (!touched_) return;
   touched_ = false;
-  (void)::madvise(base_, bytes_, MADV_DONTNEED);
+  for (std::size_t order = 0; order <= orders_; ++order) {
+    for (const Unit unit : free_[order]) {
+      (void)::madvise(base_ + unit * kBufferBytesMin, kBufferBytesMin << order,
+                      MADV_DONTNEED);
+    }
+  }
 }
 
 }  // namespace datashim::fs

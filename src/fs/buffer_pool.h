@@ -87,8 +87,8 @@ class BufferPool {
   void SetListeners(std::function<bool()> reclaim, std::function<void()> freed);
 
   std::size_t bytes_used() const;
-  /// Gives the memory back to the kernel if no buffer is in use.
-  void TrimIfIdle();
+  /// Gives the memory that no buffer uses back to the kernel.
+  void Trim();
 
  private:
   friend class Buffer;
@@ -111,7 +111,7 @@ class BufferPool {
   // Guarded by mutex_.
   std::vector<std::set<Unit>> free_;  // By order: blocks of 2^order units.
   std::size_t bytes_used_ = 0;
-  bool touched_ = false;  // Since the last trim.
+  bool touched_ = false;  // A buffer was given out since the last trim.
 };
 
 }  // namespace datashim::fs

@@ -81,6 +81,23 @@ TEST(BufferPoolTest, AsksTheReclaimerBeforeItWaits) {
   EXPECT_TRUE(pool.Allocate(64 * kKiB, BufferUse::kUpload, Deadline::Never()));
 }
 
+TEST(BufferPoolTest, ATrimKeepsWhatIsInUse) {
+  BufferPool pool(kSmall);
+  Buffer kept = *pool.TryAllocate(16 * kKiB, BufferUse::kRead);
+  std::byte* freed = nullptr;
+  {
+    Buffer buffer = *pool.TryAllocate(64 * kKiB, BufferUse::kRead);
+    freed = buffer.data();
+    std::memset(freed, 1, buffer.capacity());
+  }
+  std::memset(kept.data(), 2, kept.capacity());
+  pool.Trim();
+  EXPECT_EQ(kept.data()[100], std::byte{2});
+  Buffer again = *pool.TryAllocate(64 * kKiB, BufferUse::kRead);
+  ASSERT_EQ(again.data(), freed);
+  EXPECT_EQ(again.data()[100], std::byte{0});  // Fresh from the kernel.
+}
+
 TEST(BufferPoolTest, RandomBuffersNeverOverlap) {
   const int seed = ::testing::UnitTest::GetInstance()->random_seed();
   SCOPED_TRACE("seed " + std::to_string(seed));

@@ -143,7 +143,9 @@ TEST_F(WriteFaultTest, RandomFaultsNeverMakeWrongContent) {
         << "round " << round;
     Expire();
     if (found != stored.end()) {
-      ASSERT_TRUE(*ReadFile(path) == found->second);
+      const auto read = ReadFile(path);
+      ASSERT_EQ(ErrorOf(read), std::nullopt) << "round " << round;
+      ASSERT_TRUE(*read == found->second) << "round " << round;
     } else {
       ASSERT_EQ(ErrorOf(Walk(path)), FsError::kNotFound);
     }

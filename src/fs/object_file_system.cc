@@ -49,7 +49,9 @@ ReadPathOptions ReadOptions(const FileSystemOptions& options) {
   read.fetches_max = options.fetches_max;
   read.request_timeout = options.request_timeout;
   read.planner.part_bytes = memory.part_bytes;
-  read.planner.window_bytes_max = memory.read_window_bytes_max;
+  read.window = {.part_bytes = memory.part_bytes,
+                 .bytes_min = 4 * memory.part_bytes,
+                 .bytes_max = memory.read_window_bytes_max};
   return read;
 }
 

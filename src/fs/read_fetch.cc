@@ -10,7 +10,8 @@
 namespace datashim::fs {
 namespace {
 
-// Without work for this long, the memory goes back to the kernel.
+// Without a fetch for this long, memory goes back to the kernel: it has the
+// pages that were read in its own cache.
 constexpr auto kTrimAfter = std::chrono::seconds(30);
 
 bool Overlap(store::ByteRange a, store::ByteRange b) {
@@ -52,7 +53,7 @@ void ReadPath::Run(bool trims) {
       wake_.wait(lock, posted);
     } else if (!wake_.wait_for(lock, kTrimAfter, posted)) {
       lock.unlock();
-      pool_.TrimIfIdle();
+      Trim();
       continue;
     }
     seen = posts_;
@@ -138,6 +139,15 @@ bool ReadPath::EvictOne(bool unread_too) {
   return true;
 }
 
+void ReadPath::Trim() {
+  {
+    const std::lock_guard lock(mutex_);
+    while (EvictOne(/*unread_too=*/false)) {
+    }
+  }
+  pool_.Trim();
+}
+
 bool ReadPath::ReclaimOne() {
   const std::lock_guard lock(mutex_);
   return EvictOne(true);
@@ -153,13 +163,16 @@ void ReadPath::Fetch(const PartPtr& part) {
     etag = part->file->version.etag;
     relocations = part->file->relocations;
   }
+  const MonotonicTime begin = SystemClock().Now();
   const Result<std::size_t> got =
       store_.Get(key, etag, part->range, part->buffer.first(part->range.size),
                  Deadline::After(options_.request_timeout));
+  const MonotonicTime end = SystemClock().Now();
   Finished finished;
   std::size_t queued = 0;
   {
     const std::lock_guard lock(mutex_);
+    if (got.ok()) window_.OnFetched(*got, begin, end);
     if (std::exchange(part->fetched_ahead, false)) --ahead_fetches_;
     if (part->state == Part::State::kErased) {
       // Closed meanwhile.

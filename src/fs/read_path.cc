@@ -18,7 +18,8 @@ ReadPath::ReadPath(store::ObjectStore& store, BufferPool& pool,
       pool_(pool),
       options_(options),
       ahead_fetches_max_(std::max<std::size_t>(
-          1, options.fetches_max - options.fetches_max / 4)) {
+          1, options.fetches_max - options.fetches_max / 4)),
+      window_(options.window) {
   DS_CHECK(options.fetches_max > 0);
   for (std::uint32_t i = 0; i < options.fetches_max; ++i) {
     threads_.emplace_back([this, i] {
@@ -74,7 +75,7 @@ void ReadPath::Read(const std::shared_ptr<ReadFile>& file, ByteRange range,
     } else if (stopping_ || file->closed) {
       result.emplace(FsFailure{FsError::kIo, "the file system stops"});
     } else {
-      const ReadPlan plan = file->planner.OnRead(range);
+      const ReadPlan plan = file->planner.OnRead(range, window_.bytes());
       DropPlanned(*file, plan.dropped);
       for (const ByteRange& piece : plan.pieces)
         queued += AddParts(*file, piece);

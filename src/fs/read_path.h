@@ -20,6 +20,7 @@
 
 #include "base/clock.h"
 #include "fs/buffer_pool.h"
+#include "fs/fetch_window.h"
 #include "fs/file_system.h"
 #include "fs/read_planner.h"
 #include "store/object_store.h"
@@ -38,6 +39,7 @@ struct ReadPathOptions {
   std::uint32_t fetches_max = 16;
   Duration request_timeout = std::chrono::seconds(60);
   ReadPlannerOptions planner;
+  FetchWindowOptions window;
 };
 
 /// The largest read: two of them and the parts around them fit into the
@@ -120,6 +122,7 @@ class ReadPath {
   // Without mutex_.
   void Run(bool trims);
   void Fetch(const PartPtr& part);
+  void Trim();
   void Post(std::size_t events);
   static void Deliver(Finished finished);
 
@@ -136,6 +139,7 @@ class ReadPath {
   bool memory_short_ = false;      // The last queued part found no memory.
   std::list<Part*> ready_;         // Least recently used first.
   std::list<PendingPtr> pending_;  // Oldest first.
+  FetchWindow window_;
   bool stopping_ = false;
 
   // A fetch waits for memory; set before the last try to get it.

@@ -15,7 +15,7 @@ ReadPlanner::ReadPlanner(std::uint64_t object_bytes,
   DS_CHECK(std::has_single_bit(options.part_bytes));
 }
 
-ReadPlan ReadPlanner::OnRead(ByteRange read) {
+ReadPlan ReadPlanner::OnRead(ByteRange read, std::uint64_t window_bytes_max) {
   DS_CHECK(read.size > 0 && read.end() <= object_bytes_);
   ReadPlan plan;
   ++tick_;
@@ -29,8 +29,8 @@ ReadPlan ReadPlanner::OnRead(ByteRange read) {
   } else if (read.end() > stream->next) {
     // Twice the window for every read that goes on; a small reader earns it in
     // proportion to what it reads.
-    stream->window = std::min(std::max(stream->window * 2, read.size * 2),
-                              options_.window_bytes_max);
+    stream->window =
+        std::min(std::max(stream->window * 2, read.size * 2), window_bytes_max);
     stream->next = read.end();
     stream->planned_end = std::max(stream->planned_end, stream->next);
   }

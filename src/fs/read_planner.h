@@ -21,8 +21,6 @@ struct ReadPlannerOptions {
   std::uint64_t first_bytes = (std::uint64_t{1} << 20) + (128 << 10);
   /// The largest piece, and what pieces are aligned to. A power of two.
   std::uint64_t part_bytes = std::uint64_t{8} << 20;
-  /// How far ahead of a reader to fetch at most.
-  std::uint64_t window_bytes_max = std::uint64_t{128} << 20;
   /// Reads that overtake each other in the kernel's queue, and short seeks
   /// back, still belong to their stream.
   std::uint64_t back_bytes = std::uint64_t{2} << 20;
@@ -47,15 +45,16 @@ struct ReadPlan {
 /// Thread-compatible. Invariants:
 ///  * pieces are within the object, and none is larger than part_bytes (but for
 ///    whole small objects and first_bytes);
-///  * nothing is planned further ahead of a read's end than window_bytes_max.
+///  * nothing is planned further ahead of a read's end than the window allows.
 class ReadPlanner {
  public:
   static constexpr std::size_t kStreams = 4;
 
   ReadPlanner(std::uint64_t object_bytes, const ReadPlannerOptions& options);
 
+  /// `window_bytes_max`: how far ahead of a reader to fetch at most, now.
   /// REQUIRES: `read` is not empty and within the object.
-  ReadPlan OnRead(store::ByteRange read);
+  ReadPlan OnRead(store::ByteRange read, std::uint64_t window_bytes_max);
 
  private:
   struct Stream {

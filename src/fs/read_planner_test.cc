@@ -16,6 +16,7 @@ using ::testing::IsEmpty;
 constexpr std::uint64_t kKiB = 1024;
 constexpr std::uint64_t kMiB = 1024 * kKiB;
 constexpr std::uint64_t kGiB = 1024 * kMiB;
+constexpr std::uint64_t kWindow = 128 * kMiB;
 
 std::uint64_t PlannedBytes(const ReadPlan& plan) {
   std::uint64_t bytes = 0;
@@ -25,13 +26,13 @@ std::uint64_t PlannedBytes(const ReadPlan& plan) {
 
 TEST(ReadPlannerTest, ASmallObjectIsFetchedWhole) {
   ReadPlanner planner(kMiB, {});
-  EXPECT_THAT(planner.OnRead({5000, 10}).pieces,
+  EXPECT_THAT(planner.OnRead({5000, 10}, kWindow).pieces,
               ElementsAre(ByteRange{0, kMiB}));
 }
 
 TEST(ReadPlannerTest, TheFirstRequestCoversTheKernelsReadAhead) {
   ReadPlanner planner(kGiB, {});
-  EXPECT_THAT(planner.OnRead({0, 128 * kKiB}).pieces,
+  EXPECT_THAT(planner.OnRead({0, 128 * kKiB}, kWindow).pieces,
               ElementsAre(ByteRange{0, kMiB + 128 * kKiB}));
 }
 
@@ -39,7 +40,7 @@ TEST(ReadPlannerTest, PiecesGrowAndBecomeAlignedParts) {
   ReadPlanner planner(kGiB, {});
   std::vector<ByteRange> pieces;
   for (std::uint64_t at = 0; at < 64 * kMiB; at += kMiB) {
-    for (const ByteRange& piece : planner.OnRead({at, kMiB}).pieces) {
+    for (const ByteRange& piece : planner.OnRead({at, kMiB}, kWindow).pieces) {
       pieces.push_back(piece);
     }
   }
@@ -61,7 +62,7 @@ TEST(ReadPlannerTest, RandomReadsPlanNothingAhead) {
   std::mt19937 random(7);
   for (int i = 0; i < 1000; ++i) {
     const ByteRange read{random() % 4000 * 256 * kKiB, 256 * kKiB};
-    const ReadPlan plan = planner.OnRead(read);
+    const ReadPlan plan = planner.OnRead(read, kWindow);
     if (i == 0 && read.offset == 0) continue;
     // A random read may follow another by chance; then it plans its own size.
     EXPECT_LE(PlannedBytes(plan), 4 * 256 * kKiB);
@@ -70,16 +71,16 @@ TEST(ReadPlannerTest, RandomReadsPlanNothingAhead) {
 
 TEST(ReadPlannerTest, AReaderInTheMiddleIsFollowedFromItsSecondRead) {
   ReadPlanner planner(kGiB, {});
-  EXPECT_THAT(planner.OnRead({512 * kMiB, kMiB}).pieces, IsEmpty());
-  EXPECT_GT(PlannedBytes(planner.OnRead({513 * kMiB, kMiB})), 0u);
+  EXPECT_THAT(planner.OnRead({512 * kMiB, kMiB}, kWindow).pieces, IsEmpty());
+  EXPECT_GT(PlannedBytes(planner.OnRead({513 * kMiB, kMiB}, kWindow)), 0u);
 }
 
 TEST(ReadPlannerTest, OvertakingReadsStayOneStream) {
   ReadPlanner planner(kGiB, {});
   std::uint64_t planned = 0;
   for (std::uint64_t at = 0; at < 32 * kMiB; at += 2 * kMiB) {
-    planned += PlannedBytes(planner.OnRead({at + kMiB, kMiB}));
-    const ReadPlan late = planner.OnRead({at, kMiB});
+    planned += PlannedBytes(planner.OnRead({at + kMiB, kMiB}, kWindow));
+    const ReadPlan late = planner.OnRead({at, kMiB}, kWindow);
     EXPECT_EQ(late.dropped.size, 0u);
     planned += PlannedBytes(late);
   }
@@ -91,7 +92,7 @@ TEST(ReadPlannerTest, FourReadersAreFollowedAtOnce) {
   for (std::uint64_t step = 0; step < 16; ++step) {
     for (std::uint64_t reader = 0; reader < 4; ++reader) {
       const ReadPlan plan =
-          planner.OnRead({reader * 200 * kMiB + step * kMiB, kMiB});
+          planner.OnRead({reader * 200 * kMiB + step * kMiB, kMiB}, kWindow);
       EXPECT_EQ(plan.dropped.size, 0u);
       if (step == 3) {
         EXPECT_GT(PlannedBytes(plan), 0u);
@@ -103,12 +104,13 @@ TEST(ReadPlannerTest, FourReadersAreFollowedAtOnce) {
 TEST(ReadPlannerTest, AFifthReaderEndsTheOldestAndDropsItsPlan) {
   ReadPlanner planner(kGiB, {});
   for (std::uint64_t at = 0; at < 8; ++at) {
-    (void)planner.OnRead({at * kMiB, kMiB});
+    (void)planner.OnRead({at * kMiB, kMiB}, kWindow);
   }
   for (std::uint64_t reader = 1; reader < 4; ++reader) {
-    EXPECT_EQ(planner.OnRead({reader * 200 * kMiB, kMiB}).dropped.size, 0u);
+    EXPECT_EQ(planner.OnRead({reader * 200 * kMiB, kMiB}, kWindow).dropped.size,
+              0u);
   }
-  const ReadPlan plan = planner.OnRead({900 * kMiB, kMiB});
+  const ReadPlan plan = planner.OnRead({900 * kMiB, kMiB}, kWindow);
   EXPECT_EQ(plan.dropped.offset, 8 * kMiB);
   EXPECT_GT(plan.dropped.size, 0u);
 }
@@ -117,7 +119,7 @@ TEST(ReadPlannerTest, WhatIsBehindASequentialReaderIsSpent) {
   ReadPlanner planner(kGiB, {});
   ReadPlan plan;
   for (std::uint64_t at = 0; at < 16; ++at)
-    plan = planner.OnRead({at * kMiB, kMiB});
+    plan = planner.OnRead({at * kMiB, kMiB}, kWindow);
   EXPECT_EQ(plan.spent, (ByteRange{0, 14 * kMiB}));
 }
 
@@ -129,8 +131,8 @@ TEST(ReadPlannerTest, InvariantsHoldForRandomReaders) {
   constexpr ReadPlannerOptions kOptions = {.whole_bytes_max = 10,
                                            .first_bytes = 30,
                                            .part_bytes = 16,
-                                           .window_bytes_max = 64,
                                            .back_bytes = 8};
+  constexpr std::uint64_t kSmallWindow = 64;
   constexpr std::uint64_t kBytes = 1000;
   ReadPlanner planner(kBytes, kOptions);
   std::uint64_t offset = 0;
@@ -138,13 +140,13 @@ TEST(ReadPlannerTest, InvariantsHoldForRandomReaders) {
     if (random() % 8 == 0 || offset == kBytes) offset = random() % kBytes;
     const ByteRange read{
         offset, 1 + random() % std::min<std::uint64_t>(kBytes - offset, 40)};
-    const ReadPlan plan = planner.OnRead(read);
+    const ReadPlan plan = planner.OnRead(read, kSmallWindow);
     for (const ByteRange& piece : plan.pieces) {
       ASSERT_GT(piece.size, 0u);
       ASSERT_LE(piece.size, std::max<std::uint64_t>(30, 40));
       ASSERT_LE(piece.end(), kBytes);
-      ASSERT_LE(piece.end(), read.end() + kOptions.window_bytes_max +
-                                 kOptions.back_bytes + 40);
+      ASSERT_LE(piece.end(),
+                read.end() + kSmallWindow + kOptions.back_bytes + 40);
     }
     ASSERT_LE(plan.spent.end(), read.end());
     offset = read.end();
