@@ -8,9 +8,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <linux/fs.h>
-#include <sched.h>
 #include <signal.h>
-#include <stdlib.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
@@ -32,23 +30,12 @@
 
 #include "fuse/testing/tree_file_system.h"
 #include "sys/mount_api.h"
+#include "sys/testing/private_mounts.h"
 
 namespace datashim::fuse {
 namespace {
 
 using ::testing::ElementsAre;
-
-/// All threads started later see this namespace only.
-class PrivateMounts : public ::testing::Environment {
- public:
-  void SetUp() override {
-    if (::geteuid() != 0) return;
-    ASSERT_EQ(::unshare(CLONE_NEWNS), 0);
-    ASSERT_EQ(::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr), 0);
-  }
-};
-const auto* const kPrivateMounts =
-    ::testing::AddGlobalTestEnvironment(new PrivateMounts);
 
 Deadline Soon() { return Deadline::After(std::chrono::seconds(10)); }
 
@@ -71,10 +58,9 @@ std::set<std::string> Names(const std::string& directory) {
 class SessionTest : public ::testing::TestWithParam<bool> {
  protected:
   void SetUp() override {
-    if (::geteuid() != 0) GTEST_SKIP() << "mounting needs root";
-    char name[] = "/tmp/fuse_session_test.XXXXXX";
-    ASSERT_NE(::mkdtemp(name), nullptr);
-    root_ = name;
+    if (!sys::testing::EnterPrivateMounts()) {
+      GTEST_SKIP() << "mounting needs root";
+    }
     Mount();
     options_.clone_device = GetParam();
     session_.emplace(std::move(device_), tree_, options_);
@@ -83,11 +69,9 @@ class SessionTest : public ::testing::TestWithParam<bool> {
   }
 
   void TearDown() override {
-    if (root_.empty()) return;
     if (mounted_) ::umount2(root_.c_str(), MNT_DETACH);
     tree_.ResumeAll();
     session_.reset();
-    EXPECT_EQ(::rmdir(root_.c_str()), 0);
   }
 
   void Mount() {
@@ -109,7 +93,8 @@ class SessionTest : public ::testing::TestWithParam<bool> {
 
   std::string Path(const std::string& name) const { return root_ + "/" + name; }
 
-  std::string root_;
+  const sys::testing::TemporaryDirectory directory_;
+  const std::string root_ = directory_.path();
   bool mounted_ = false;
   sys::UniqueFd device_;
   SessionOptions options_;

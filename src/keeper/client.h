@@ -68,7 +68,8 @@ class Client {
   /// Mounts a FUSE file system (source and subtype "datashim"; allow_other,
   /// default_permissions, nosuid, nodev) at spec.target. If this very mount is
   /// kept and still mounted, answers its descriptor.
-  /// @return kAlreadyExists if another mount is at the target: Unmount first.
+  /// @return kAlreadyExists if another mount is at the target, or one whose
+  ///     connection has ended or was lost: Unmount first.
   ///     kNotFound if the target directory is missing. kResourceExhausted at
   ///     the limit of kept mounts (512).
   virtual Result<FuseConnection> MountFuse(const MountSpec& spec,

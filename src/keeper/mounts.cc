@@ -37,6 +37,7 @@ bool HasEnded(const sys::UniqueFd& fuse_fd) {
 
 Result<FuseConnection> Mounts::MountFuse(const MountSpec& spec) {
   DS_RETURN_IF_ERROR(CheckSpec(spec));
+  ForgetEnded();
   DS_ASSIGN_OR_RETURN(const sys::UniqueFd directory,
                       tree_.Directory(spec.target));
   DS_ASSIGN_OR_RETURN(const auto found, MountRootAt(directory));
@@ -51,8 +52,6 @@ Result<FuseConnection> Mounts::MountFuse(const MountSpec& spec) {
                         kept->second.mount.fuse_fd.Duplicate());
     return FuseConnection{std::move(fd), false};
   }
-  kept_.erase(spec.target);  // Somebody else unmounted it.
-  if (kept_.size() >= kKeptMountsMax) ForgetEnded();
   if (kept_.size() >= kKeptMountsMax) {
     return Error{ErrorCode::kResourceExhausted,
                  "the keeper holds " + std::to_string(kKeptMountsMax) +
@@ -185,10 +184,6 @@ Status Mounts::Adopt(const MountSpec& spec, sys::UniqueFd fuse_fd,
   if (!IsFuseDevice(fuse_fd) || (state_fd && !sys::IsMemfd(state_fd))) {
     return Error{ErrorCode::kInvalidArgument,
                  "a given descriptor is not /dev/fuse or not a memfd"};
-  }
-  if (HasEnded(fuse_fd)) {
-    return Error{ErrorCode::kFailedPrecondition,
-                 "the connection of \"" + spec.target + "\" has ended"};
   }
   DS_ASSIGN_OR_RETURN(const sys::UniqueFd directory,
                       tree_.Directory(spec.target));

@@ -33,9 +33,8 @@ class Mounts {
   Status RemoveDirectory(const std::string& path) { return tree_.Remove(path); }
 
   /// Keeps descriptors that an earlier keeper kept. `state_fd` may be none.
-  /// @return kFailedPrecondition if the connection has ended; kNotFound if no
-  ///     mount of ours is at the target; kAlreadyExists if another mount is
-  ///     kept for it.
+  /// @return kNotFound if no mount of ours is at the target; kAlreadyExists if
+  ///     another mount is kept for it.
   Status Adopt(const MountSpec& spec, sys::UniqueFd fuse_fd,
                sys::UniqueFd state_fd);
 
