@@ -1,11 +1,15 @@
 #include "node/bucket_server.h"
 
+#include <thread>
 #include <utility>
 
 #include "s3/object_store.h"
 
 namespace datashim::node {
 namespace {
+
+// For calls under way and for aborting uploads.
+constexpr std::chrono::seconds kStopTimeout{5};
 
 s3::Credentials CredentialsOf(const dataset::VolumeConfig& config) {
   return {.access_key_id = config.access_key_id,
@@ -50,8 +54,13 @@ BucketServer::BucketServer(
       file_system_(std::move(file_system)) {}
 
 BucketServer::~BucketServer() {
-  client_->RequestStop();
+  // The file system needs the bucket to take back what was not completed. One
+  // that does not answer does not keep us.
+  std::jthread watchdog([this](std::stop_token ended) {
+    if (SystemClock().SleepFor(kStopTimeout, ended)) client_->RequestStop();
+  });
   session_.reset();
+  file_system_.reset();
 }
 
 Status BucketServer::Serve(sys::UniqueFd device,

@@ -30,9 +30,8 @@ class BucketServer {
       Deadline deadline);
   BucketServer(const BucketServer&) = delete;
   BucketServer& operator=(const BucketServer&) = delete;
-  /// Ends requests to the bucket that are under way (uploads fail, and whoever
-  /// closes such a file hears of it), then the session. Bounded by what the
-  /// client needs to notice, about a second.
+  /// Ends the session, and takes back the uploads of files that nobody closed.
+  /// After 5 s the requests to the bucket that are still under way are ended.
   ~BucketServer();
 
   /// Serves `device`, /dev/fuse of a fresh mount. Errors as of Session::Start.
@@ -54,7 +53,7 @@ class BucketServer {
 
   const std::shared_ptr<s3::UpdatableCredentials> credentials_;
   const std::shared_ptr<s3::S3Client> client_;
-  const std::unique_ptr<fs::FileSystem> file_system_;
+  std::unique_ptr<fs::FileSystem> file_system_;
   std::optional<fuse::Session> session_;
 };
 

@@ -1,6 +1,7 @@
 #include "node/node_volume_host.h"
 
 #include <algorithm>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -38,7 +39,15 @@ NodeVolumeHost::NodeVolumeHost(keeper::Client& keeper,
                                VolumeHostOptions options)
     : keeper_(keeper), options_(std::move(options)) {}
 
-NodeVolumeHost::~NodeVolumeHost() = default;
+NodeVolumeHost::~NodeVolumeHost() {
+  // All at once, so that buckets that do not answer cost their time once.
+  std::vector<std::jthread> stops;
+  for (auto& [id, volume] : volumes_) {
+    for (auto& [place_id, place] : volume->places) {
+      stops.emplace_back([&place = place] { place.server.reset(); });
+    }
+  }
+}
 
 Status NodeVolumeHost::EndFormerMounts(Deadline deadline) {
   DS_ASSIGN_OR_RETURN(std::vector<keeper::KeptMount> mounts,
@@ -56,7 +65,7 @@ Status NodeVolumeHost::EndFormerMounts(Deadline deadline) {
          {"path", mount.spec.target},
          {"pods", std::to_string(pods)}});
     mount.fuse_fd.Reset();
-    DS_RETURN_IF_ERROR(keeper_.Unmount(mount.spec.target, true, deadline));
+    DS_RETURN_IF_ERROR(UnmountPlace(mount.spec.target, deadline));
   }
   return OkStatus();
 }
@@ -184,7 +193,12 @@ Status NodeVolumeHost::Unstage(const std::string& volume_id,
   }
   // Also for a volume that this process has not seen.
   DS_RETURN_IF_ERROR(UnmountPlace(staging_path, deadline));
-  DS_RETURN_IF_ERROR(keeper_.RemoveDirectory(DirectoryOf(volume_id), deadline));
+  const std::string directory = DirectoryOf(volume_id);
+  const Status removed = keeper_.RemoveDirectory(directory, deadline);
+  if (!removed.ok()) {
+    log::Warn("a directory of a volume that is gone stays",
+              {{"path", directory}, {"error", removed.error().message}});
+  }
   if (volume.ok()) {
     (*volume)->is_gone = true;
     const std::lock_guard lock(mutex_);

@@ -1,0 +1,363 @@
+// The volumes of a node with everything real: keeper process, kernel mounts and
+// MinIO.
+
+#include <errno.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "child_process.h"
+#include "keeper/client.h"
+#include "keeper/keeper.h"
+#include "minio.h"
+#include "node/node_volume_host.h"
+#include "node/volume_state.h"
+#include "s3/client.h"
+#include "s3/object_store.h"
+#include "sys/mount_table.h"
+#include "sys/testing/private_mounts.h"
+
+namespace datashim::integration {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::SizeIs;
+
+constexpr char kKeeperVariable[] = "DATASHIM_TEST_KEEPER_DIRECTORY";
+constexpr char kVolume[] = "vol-1";
+
+Deadline Soon() { return Deadline::After(std::chrono::seconds(20)); }
+
+keeper::KeeperOptions KeeperOptionsIn(const std::string& directory) {
+  keeper::KeeperOptions options;
+  options.socket_path = directory + "/keeper.sock";
+  options.kubelet_dir = directory + "/kubelet";
+  return options;
+}
+
+Minio& Server() {
+  static const std::unique_ptr<Minio> server =
+      Minio::Start(Minio::Protocol::kHttp).value();
+  return *server;
+}
+
+dataset::VolumeConfig ConfigOf(const std::string& bucket) {
+  dataset::VolumeConfig config;
+  config.endpoint = Server().url();
+  config.bucket = bucket;
+  config.access_key_id = SecretString(Minio::kAccessKey);
+  config.secret_access_key = SecretString(Minio::kSecretKey);
+  return config;
+}
+
+/// A bucket as another client sees it.
+class Bucket {
+ public:
+  explicit Bucket(const std::string& name) : name_(name) {
+    s3::S3Config config;
+    config.endpoint = Server().url();
+    const auto client =
+        s3::S3Client::Make(config,
+                           std::make_shared<s3::UpdatableCredentials>(
+                               s3::Credentials{SecretString(Minio::kAccessKey),
+                                               SecretString(Minio::kSecretKey),
+                                               {}}))
+            .value();
+    DS_CHECK(client->CreateBucket(name, {}, Soon()).ok());
+    store_ = s3::MakeObjectStore(client, name, "").value();
+  }
+  const std::string& name() const { return name_; }
+  void Put(const std::string& key, const std::string& text) {
+    const auto bytes = std::as_bytes(std::span(text));
+    ASSERT_TRUE(store_->Put(key, bytes, {}, Soon()).ok());
+  }
+  std::string Get(const std::string& key) {
+    std::string text(1000, '\0');
+    const auto bytes = store_->Get(
+        key, "", {0, text.size()},
+        std::as_writable_bytes(std::span(text.data(), text.size())), Soon());
+    return bytes.ok() ? text.substr(0, *bytes) : "no object";
+  }
+
+ private:
+  const std::string name_;
+  std::shared_ptr<store::ObjectStore> store_;
+};
+
+std::string Read(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  if (!file) return "error " + std::to_string(errno);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+int StatErrno(const std::string& path) {
+  struct stat status = {};
+  return ::stat(path.c_str(), &status) == 0 ? 0 : errno;
+}
+
+class NodeTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    if (!sys::testing::EnterPrivateMounts()) {
+      GTEST_SKIP() << "mounting needs root";
+    }
+    for (const std::string& path : {staging_, Pod("a"), Pod("b")}) {
+      std::filesystem::create_directories(
+          std::filesystem::path(path).parent_path());
+    }
+    std::filesystem::create_directories(staging_);
+    ::setenv(kKeeperVariable, directory_.path().c_str(), 1);
+    auto keeper = ChildProcess::Start({"/proc/self/exe"},
+                                      directory_.path() + "/keeper.log");
+    ASSERT_TRUE(keeper.ok());
+    keeper_process_ = *std::move(keeper);
+    StartHost();
+  }
+
+  void TearDown() override {
+    if (keeper_process_ == nullptr) return;
+    // What a test left published.
+    for (const std::string& path : {Pod("a"), Pod("b")}) {
+      EXPECT_TRUE(host_->Unpublish(kVolume, path).ok());
+    }
+    EXPECT_TRUE(host_->Unstage(kVolume, staging_).ok());
+    EXPECT_THAT(Mounts(), IsEmpty());
+    EXPECT_FALSE(std::filesystem::exists(Pod("a")));
+    EXPECT_FALSE(std::filesystem::exists(mounts_ + "/" + kVolume));
+  }
+
+  /// A node process: the first, or one after a crash.
+  void StartHost() {
+    host_.reset();
+    client_.reset();
+    auto client =
+        keeper::Client::Connect(directory_.path() + "/keeper.sock", Soon());
+    ASSERT_TRUE(client.ok())
+        << client.error().message << TailOf(directory_.path() + "/keeper.log");
+    client_ = *std::move(client);
+    node::VolumeHostOptions options;
+    options.mounts_dir = mounts_;
+    options.file_system.metadata_ttl = Duration::zero();
+    host_.emplace(*client_, std::move(options));
+  }
+
+  std::string Pod(const std::string& name) const {
+    return directory_.path() + "/kubelet/pods/" + name + "/mount";
+  }
+
+  std::vector<std::string> Mounts() const {
+    std::vector<std::string> paths;
+    const auto table = sys::ReadMountTable();
+    EXPECT_TRUE(table.ok());
+    for (const auto& mount : *table) {
+      if (mount.mount_point.starts_with(directory_.path())) {
+        paths.push_back(mount.mount_point);
+      }
+    }
+    return paths;
+  }
+
+  Status Stage(const dataset::VolumeConfig& config) {
+    return host_->Stage({kVolume, staging_, false, config.ToSecretData()});
+  }
+  Status Publish(const std::string& pod, const dataset::VolumeConfig& config,
+                 bool read_only = false) {
+    return host_->Publish(
+        {kVolume, staging_, Pod(pod), read_only, config.ToSecretData()});
+  }
+
+  const sys::testing::TemporaryDirectory directory_;
+  const std::string staging_ = directory_.path() + "/kubelet/staging/mount";
+  const std::string mounts_ = directory_.path() + "/kubelet/plugin/mounts";
+  std::unique_ptr<ChildProcess> keeper_process_;
+  std::unique_ptr<keeper::Client> client_;
+  std::optional<node::NodeVolumeHost> host_;
+};
+
+#define EXPECT_OK(expression)                           \
+  do {                                                  \
+    const Status status = (expression);                 \
+    EXPECT_TRUE(status.ok()) << status.error().message; \
+  } while (false)
+
+TEST_F(NodeTest, PodsReadAndWriteTheBucket) {
+  Bucket bucket("pods");
+  bucket.Put("d/f", "content");
+  EXPECT_OK(host_->Ready());
+  EXPECT_OK(Stage(ConfigOf("pods")));
+  EXPECT_OK(Publish("a", ConfigOf("pods")));
+  EXPECT_OK(Publish("b", ConfigOf("pods")));
+  EXPECT_EQ(Read(Pod("a") + "/d/f"), "content");
+  std::ofstream(Pod("a") + "/new") << "written";
+  EXPECT_EQ(bucket.Get("new"), "written");
+  EXPECT_EQ(Read(Pod("b") + "/new"), "written");
+  struct stat first = {};
+  struct stat second = {};
+  ASSERT_EQ(::stat(Pod("a").c_str(), &first), 0);
+  ASSERT_EQ(::stat(Pod("b").c_str(), &second), 0);
+  EXPECT_EQ(first.st_dev, second.st_dev) << "one file system for both";
+  EXPECT_THAT(Mounts(), SizeIs(3));
+
+  // Repeated calls, as the kubelet makes them, change nothing.
+  EXPECT_OK(Stage(ConfigOf("pods")));
+  EXPECT_OK(Publish("a", ConfigOf("pods")));
+  EXPECT_THAT(Mounts(), SizeIs(3));
+  EXPECT_OK(host_->Unpublish(kVolume, Pod("a")));
+  EXPECT_OK(host_->Unpublish(kVolume, Pod("a")));
+  EXPECT_EQ(Read(Pod("b") + "/new"), "written");
+  const Status unstaged = host_->Unstage(kVolume, staging_);
+  EXPECT_EQ(unstaged.error().code, ErrorCode::kFailedPrecondition);
+  EXPECT_OK(host_->Unpublish(kVolume, Pod("b")));
+  EXPECT_OK(host_->Unstage(kVolume, staging_));
+  EXPECT_OK(host_->Unstage(kVolume, staging_));
+}
+
+TEST_F(NodeTest, ReadOnlyIsEnforced) {
+  Bucket bucket("read-only");
+  bucket.Put("f", "content");
+  dataset::VolumeConfig config = ConfigOf("read-only");
+  EXPECT_OK(Stage(config));
+  EXPECT_OK(Publish("a", config, true));
+  EXPECT_EQ(::mkdir((Pod("a") + "/d").c_str(), 0700), -1);
+  EXPECT_EQ(errno, EROFS);
+  config.read_only = true;
+  EXPECT_OK(Publish("b", config));
+  EXPECT_EQ(Read(Pod("b") + "/f"), "content");
+  EXPECT_EQ(::unlink((Pod("b") + "/f").c_str()), -1);
+  EXPECT_EQ(errno, EROFS);
+  EXPECT_EQ(bucket.Get("f"), "content");
+}
+
+TEST_F(NodeTest, NewKeysReachALiveMount) {
+  Bucket bucket("rotation");
+  bucket.Put("f", "content");
+  EXPECT_OK(Stage(ConfigOf("rotation")));
+  EXPECT_OK(Publish("a", ConfigOf("rotation")));
+  EXPECT_EQ(Read(Pod("a") + "/f"), "content");
+  dataset::VolumeConfig revoked = ConfigOf("rotation");
+  revoked.secret_access_key = SecretString("no-key-of-this-server");
+  EXPECT_OK(Publish("a", revoked));
+  EXPECT_EQ(StatErrno(Pod("a") + "/never-asked"), EACCES);
+  EXPECT_OK(Publish("a", ConfigOf("rotation")));
+  EXPECT_EQ(StatErrno(Pod("a") + "/never-asked-2"), ENOENT);
+}
+
+TEST_F(NodeTest, ANewPlaceIsForNewPodsOnly) {
+  Bucket old_bucket("old-place");
+  Bucket new_bucket("new-place");
+  old_bucket.Put("f", "old");
+  new_bucket.Put("f", "new");
+  EXPECT_OK(Stage(ConfigOf("old-place")));
+  EXPECT_OK(Publish("a", ConfigOf("old-place")));
+  EXPECT_OK(Publish("a", ConfigOf("new-place")));
+  EXPECT_EQ(Read(Pod("a") + "/f"), "old");
+  EXPECT_OK(Publish("b", ConfigOf("new-place")));
+  EXPECT_EQ(Read(Pod("a") + "/f"), "old");
+  EXPECT_EQ(Read(Pod("b") + "/f"), "new");
+  EXPECT_THAT(Mounts(), SizeIs(4));
+  EXPECT_OK(host_->Unpublish(kVolume, Pod("b")));
+  EXPECT_THAT(Mounts(), SizeIs(2)) << "the new place has no pod any more";
+  EXPECT_EQ(Read(Pod("a") + "/f"), "old");
+}
+
+TEST_F(NodeTest, WhatCannotBeStagedIsSaidAndLeavesNothing) {
+  Bucket bucket("failures");
+  dataset::VolumeConfig config = ConfigOf("failures");
+  config.secret_access_key = SecretString("no-key-of-this-server");
+  Status staged = Stage(config);
+  EXPECT_EQ(staged.error().code, ErrorCode::kUnauthenticated);
+  EXPECT_THAT(staged.error().message, HasSubstr("failures"));
+  staged = Stage(ConfigOf("failures-missing"));
+  EXPECT_EQ(staged.error().code, ErrorCode::kNotFound);
+  staged = host_->Stage({kVolume, staging_, false, {}});
+  EXPECT_EQ(staged.error().code, ErrorCode::kInvalidArgument);
+  const Status published =
+      host_->Publish({kVolume, staging_, Pod("a"), false, {}});
+  EXPECT_EQ(published.error().code, ErrorCode::kFailedPrecondition);
+  EXPECT_THAT(Mounts(), IsEmpty());
+}
+
+TEST_F(NodeTest, ThePlaceThatWasStagedServesWithoutSecrets) {
+  Bucket bucket("no-secrets");
+  bucket.Put("f", "content");
+  EXPECT_OK(Stage(ConfigOf("no-secrets")));
+  EXPECT_OK(host_->Publish({kVolume, staging_, Pod("a"), false, {}}));
+  EXPECT_EQ(Read(Pod("a") + "/f"), "content");
+}
+
+TEST_F(NodeTest, StatsAreOfTheMount) {
+  Bucket bucket("stats");
+  EXPECT_OK(Stage(ConfigOf("stats")));
+  EXPECT_OK(Publish("a", ConfigOf("stats")));
+  for (const std::string& path : {staging_, Pod("a")}) {
+    const auto stats = host_->Stats(kVolume, path);
+    ASSERT_TRUE(stats.ok()) << stats.error().message;
+    EXPECT_GT(stats->total_bytes, 0u);
+    EXPECT_EQ(stats->used_bytes + stats->available_bytes, stats->total_bytes);
+    EXPECT_TRUE(stats->healthy);
+  }
+  EXPECT_EQ(host_->Stats(kVolume, Pod("b")).error().code, ErrorCode::kNotFound);
+  EXPECT_EQ(host_->Stats("vol-2", Pod("a")).error().code, ErrorCode::kNotFound);
+}
+
+TEST_F(NodeTest, TheNextProcessPublishesAgain) {
+  Bucket bucket("restart");
+  bucket.Put("f", "content");
+  EXPECT_OK(Stage(ConfigOf("restart")));
+  EXPECT_OK(Publish("a", ConfigOf("restart")));
+  StartHost();
+  auto kept = client_->KeptMounts(Soon());
+  ASSERT_TRUE(kept.ok());
+  ASSERT_THAT(*kept, SizeIs(1));
+  const auto state = node::ReadVolumeState(kept->front().state_fd);
+  ASSERT_TRUE(state.ok()) << state.error().message;
+  EXPECT_EQ(state->volume_id, kVolume);
+  EXPECT_THAT(state->target_paths, ::testing::ElementsAre(Pod("a")));
+  kept->clear();
+
+  EXPECT_OK(host_->EndFormerMounts(Soon()));
+  EXPECT_EQ(StatErrno(Pod("a") + "/f"), ENOTCONN) << "an error, and no hang";
+  EXPECT_OK(Publish("a", ConfigOf("restart")));
+  EXPECT_EQ(Read(Pod("a") + "/f"), "content");
+  EXPECT_OK(Publish("b", ConfigOf("restart")));
+  EXPECT_EQ(Read(Pod("b") + "/f"), "content");
+}
+
+TEST_F(NodeTest, AMountThatWasLostIsMadeAgain) {
+  Bucket bucket("repair");
+  bucket.Put("f", "content");
+  EXPECT_OK(Stage(ConfigOf("repair")));
+  EXPECT_OK(Publish("a", ConfigOf("repair")));
+  EXPECT_OK(client_->Unmount(Pod("a"), true, Soon()));
+  EXPECT_OK(client_->Unmount(staging_, true, Soon()));
+  const Deadline deadline = Soon();
+  while (host_->Stats(kVolume, Pod("a"))->healthy) {
+    ASSERT_FALSE(deadline.HasPassed());
+  }
+  EXPECT_OK(Publish("a", ConfigOf("repair")));
+  EXPECT_EQ(Read(Pod("a") + "/f"), "content");
+}
+
+}  // namespace
+}  // namespace datashim::integration
+
+/// The keeper of the tests is this program, too.
+int main(int argc, char** argv) {
+  using datashim::integration::kKeeperVariable;
+  if (const char* const directory = ::getenv(kKeeperVariable)) {
+    return datashim::keeper::RunKeeper(
+        datashim::integration::KeeperOptionsIn(directory));
+  }
+  ::testing::InitGoogleMock(&argc, argv);
+  return RUN_ALL_TESTS();
+}
