@@ -101,6 +101,9 @@ TEST(VolumeConfigTest, EmptyKeysAreAnonymous) {
 TEST(VolumeConfigTest, NamesTheWrongKeyAndHidesSecrets) {
   const std::string long_value(4097, 'a');
   const std::string long_key(17'000, 'k');
+  const std::string long_host = "http://" + std::string(256, 'h');
+  const std::string long_folder(1024, 'f');
+  const std::string long_region(65, 'r');
   const std::pair<const char*, const char*> cases[] = {
       {"bucket", nullptr},
       {"bucket", "a"},
@@ -122,6 +125,9 @@ TEST(VolumeConfigTest, NamesTheWrongKeyAndHidesSecrets) {
       {"endpoint", "http://[::1"},
       {"endpoint", "http://[::1]x"},
       {"endpoint", "http://[::g ]"},
+      {"endpoint", long_host.c_str()},
+      {"folder", long_folder.c_str()},
+      {"region", long_region.c_str()},
       {"folder", "a//b"},
       {"folder", "a/../b"},
       {"folder", "./a"},

@@ -50,6 +50,10 @@ clusters:
     certificate-authority: ca.pem
     tls-server-name: internal
     insecure-skip-tls-verify: true
+- name: c1
+  cluster: {server: 'https://the-second-of-a-name-does-not-count'}
+- name: proxied
+  cluster: {server: 'https://s', proxy-url: 'http://p'}
 users:
 - name: cert
   user:
@@ -77,6 +81,8 @@ contexts:
   context: {cluster: c1, user: exec}
 - name: by-half
   context: {cluster: c1, user: half}
+- name: by-proxy
+  context: {cluster: proxied}
 - name: no-cluster
   context: {cluster: x, user: cert}
 - name: no-user
@@ -138,6 +144,8 @@ TEST_P(KubeconfigFailureTest, NamesTheField) {
 const Failure kFailures[] = {
     {"by-exec", ErrorCode::kUnimplemented,
      "/home/me/.kube/config: users[exec].user.exec: "},
+    {"by-proxy", ErrorCode::kUnimplemented,
+     "clusters[proxied].cluster.proxy-url: "},
     {"by-half", ErrorCode::kInvalidArgument, "users[half].user: "},
     {"no-cluster", ErrorCode::kInvalidArgument,
      "contexts[no-cluster].context.cluster: there is no cluster 'x'"},
@@ -200,8 +208,9 @@ contexts: [{name: x, context: {cluster: c}}])");
 current-context: y
 clusters: [{name: c, cluster: {server: 'https://second'}}]
 contexts: [{name: y, context: {cluster: c}}])");
-  const std::string absent = directory_ + "/3";
-  const auto config = LoadKubeconfig({absent, first, second}, "");
+  const std::string third = Write("3", "current-context: absent");
+  const std::string absent = directory_ + "/4";
+  const auto config = LoadKubeconfig({absent, first, second, third}, "");
   ASSERT_TRUE(config.ok()) << config.error().message;
   EXPECT_EQ(config->server, "https://first");
   EXPECT_TRUE(LoadKubeconfig({first, second}, "x").ok());

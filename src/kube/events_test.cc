@@ -97,6 +97,14 @@ TEST_F(EventCorrelatorTest, AnObjectHasItsShareAndNoMore) {
   EXPECT_FALSE(correlator_.Plan(About("a", "m"), kStart + minutes(5), kWall));
 }
 
+TEST_F(EventCorrelatorTest, SilenceSavesUpNoMoreThanTheShare) {
+  std::ignore = correlator_.Plan(About("a", "m"), kStart, kWall);
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_TRUE(correlator_.Plan(About("a", "m"), kStart + hours(9), kWall));
+  }
+  EXPECT_FALSE(correlator_.Plan(About("a", "m"), kStart + hours(9), kWall));
+}
+
 TEST_F(EventCorrelatorTest, AnEventOnAClusterWideObjectIsInDefault) {
   Notice notice = About("a", "m");
   notice.about.key.namespace_name = "";

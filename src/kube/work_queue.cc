@@ -162,7 +162,8 @@ WorkQueue::Metrics WorkQueue::metrics() const {
           .retries = retries_,
           .depth = core_.depth(),
           .delayed = core_.delayed(),
-          .processing = core_.processing()};
+          .processing = core_.processing(),
+          .idle = waiters_.size()};
 }
 
 void WorkQueue::WakeOne() {

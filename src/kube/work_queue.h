@@ -99,6 +99,7 @@ class WorkQueue {
     std::size_t depth = 0;
     std::size_t delayed = 0;
     std::size_t processing = 0;
+    std::size_t idle = 0;  ///< Calls of Get that wait.
   };
   Metrics metrics() const;
 

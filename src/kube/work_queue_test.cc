@@ -209,8 +209,13 @@ TEST(WorkQueueTest, ADelayedKeyIsNotLateBecauseItsWaiterGotOtherWork) {
   };
   std::jthread worker_1(work);
   std::jthread worker_2(work);
-  queue.AddAfter(kA, seconds(1));
-  queue.Add(kB);
+  const auto wait_for_idle = [&] {
+    while (queue.metrics().idle < 2) std::this_thread::yield();
+  };
+  wait_for_idle();
+  queue.AddAfter(kA, seconds(1));  // Wakes one, which sleeps again till then.
+  wait_for_idle();
+  queue.Add(kB);  // Wakes the same one.
   first.get_future().wait();
   clock.Advance(seconds(1));
   second.get_future().wait();

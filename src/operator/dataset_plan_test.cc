@@ -240,6 +240,14 @@ INSTANTIATE_TEST_SUITE_P(Table, DescribeDatasetTest,
                          ::testing::ValuesIn(kStatusCases),
                          [](const auto& test) { return test.param.name; });
 
+TEST(NamePodsTest, NamesAtMostFive) {
+  EXPECT_EQ(NamePods({}), "");
+  EXPECT_EQ(NamePods({"a"}), "a");
+  EXPECT_EQ(NamePods({"a", "b", "c", "d", "e"}), "a, b, c, d, e");
+  EXPECT_EQ(NamePods({"a", "b", "c", "d", "e", "f"}),
+            "a, b, c, d, e and 1 more");
+}
+
 TEST(DescribeDatasetConditionsTest, CredentialsAreShownOnceKnown) {
   DatasetObservation seen = Bound();
   seen.report->credentials_valid.reset();

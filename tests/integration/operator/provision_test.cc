@@ -1,6 +1,10 @@
 // From a Dataset to a bound claim, and everything that can stand in the way.
 
+#include <arpa/inet.h>
 #include <gmock/gmock.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include <chrono>
 
@@ -13,9 +17,32 @@ namespace {
 using controllers::kDatasets;
 using ::testing::HasSubstr;
 using ::testing::Not;
-using ::testing::StartsWith;
 
 class ProvisionTest : public OperatorTest {};
+
+/// Takes connections and never answers, as a dead host behind a firewall.
+class SilentServer {
+ public:
+  SilentServer() : socket_(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    auto* const generic = reinterpret_cast<sockaddr*>(&address);
+    socklen_t size = sizeof(address);
+    EXPECT_EQ(bind(socket_, generic, size), 0);
+    EXPECT_EQ(listen(socket_, 16), 0);
+    EXPECT_EQ(getsockname(socket_, generic, &size), 0);
+    url_ = "http://127.0.0.1:" + std::to_string(ntohs(address.sin_port));
+  }
+  SilentServer(const SilentServer&) = delete;
+  SilentServer& operator=(const SilentServer&) = delete;
+  ~SilentServer() { close(socket_); }
+  const std::string& url() const { return url_; }
+
+ private:
+  int socket_;
+  std::string url_;
+};
 
 TEST_F(ProvisionTest, DatasetBecomesABoundClaim) {
   MakeSecret("keys");
@@ -96,6 +123,7 @@ TEST_F(ProvisionTest, EachProblemIsToldWithinTenSeconds) {
   MakeSecret("half", {{"accessKeyID", "a"}});
   MakeSecret("bad", {{"accessKeyID", "nobody"}, {"secretAccessKey", "x"}});
   const ReservedPort nobody_listens;
+  const SilentServer silent;
   const std::string dead =
       "http://127.0.0.1:" + std::to_string(nobody_listens.port());
   struct Case {
@@ -113,6 +141,7 @@ TEST_F(ProvisionTest, EachProblemIsToldWithinTenSeconds) {
       {"bad-keys", "CredentialsInvalid", {{"secret-name", "bad"}}, kBucket},
       {"no-bucket", "BucketNotFound", {{"bucket", "absent"}}, "absent"},
       {"dead", "Unreachable", {{"endpoint", dead}}, "127.0.0.1"},
+      {"silent", "Unreachable", {{"endpoint", silent.url()}}, "127.0.0.1"},
   };
   for (const Case& c : cases) MakeDataset(c.name, c.changes);
   for (const Case& c : cases) {
