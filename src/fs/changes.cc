@@ -83,7 +83,7 @@ FsStatus ObjectFileSystem::Unlink(InodeId parent, std::string_view name) {
   // First, so that no close makes the object again.
   if ((*there)->writer) (*there)->writer->Discard();
   const Status deleted = store_->Delete(place->key, RequestDeadline());
-  if (!deleted.ok()) return ToWriteFailure(deleted.error());
+  if (!deleted.ok()) return ToBucketFailure(deleted.error());
 
   const Lock lock(mutex_);
   Inode* inode = tree_.inodes().FindChild(parent, name);
@@ -159,7 +159,7 @@ FsStatus ObjectFileSystem::RenameFile(const Place& from, const Place& to,
     // Both are there now, and a look at either will find it.
     const Lock lock(mutex_);
     tree_.NoteChanged(from.key, clock_.Now());
-    return ToWriteFailure(deleted.error());
+    return ToBucketFailure(deleted.error());
   }
   return Ok();
 }

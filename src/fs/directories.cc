@@ -224,7 +224,7 @@ FsResult<Entry> ObjectFileSystem::MakeDirectory(InodeId parent,
   store::PutOptions put;
   put.content_type = "application/x-directory";
   const auto marker = store_->Put(place->key + "/", {}, put, RequestDeadline());
-  if (!marker.ok()) return ToWriteFailure(marker.error());
+  if (!marker.ok()) return ToBucketFailure(marker.error());
 
   const Lock lock(mutex_);
   auto directory = FindDirectory(parent);
@@ -283,7 +283,7 @@ FsStatus ObjectFileSystem::RemoveDirectory(InodeId parent,
   }
   if (!page->objects.empty()) {
     const Status deleted = store_->Delete(marker, RequestDeadline());
-    if (!deleted.ok()) return ToWriteFailure(deleted.error());
+    if (!deleted.ok()) return ToBucketFailure(deleted.error());
   }
   const Lock lock(mutex_);
   tree_.DropDirectory(place->key);

@@ -46,7 +46,7 @@ FsFailure ToReadFailure(const Error& error) {
   return failure;
 }
 
-FsFailure ToWriteFailure(const Error& error) {
+FsFailure ToBucketFailure(const Error& error) {
   FsFailure failure = ToFsFailure(error);
   if (failure.error == FsError::kNotFound) failure.error = FsError::kIo;
   return failure;

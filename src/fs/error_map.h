@@ -16,8 +16,9 @@ FsFailure ToFsFailure(const Error& error);
 /// changed is kStale.
 FsFailure ToReadFailure(const Error& error);
 
-/// For uploads: a missing bucket or upload is kIo, not the file's absence.
-FsFailure ToWriteFailure(const Error& error);
+/// For listings and uploads: what was not found is the bucket or the upload,
+/// which is kIo and no missing file.
+FsFailure ToBucketFailure(const Error& error);
 
 /// The name of the enumerator without k, such as "NotFound"; for logs.
 const char* FsErrorName(FsError error);

@@ -166,7 +166,7 @@ FsStatus FileWriter::SubmitPart() {
   if (!upload_ && !discarded_) {
     auto upload = MultipartUpload::Start(
         context_, key_, {.if_none_match = exclusive_, .content_type = {}});
-    if (!upload.ok()) return Fail(ToWriteFailure(upload.error()));
+    if (!upload.ok()) return Fail(ToBucketFailure(upload.error()));
     upload_ = std::move(*upload);
   }
   Buffer part;
@@ -179,7 +179,7 @@ FsStatus FileWriter::SubmitPart() {
   }
   if (!upload_) return Ok();
   const Status added = upload_->Add(std::move(part), part_bytes);
-  if (!added.ok()) return Fail(ToWriteFailure(added.error()));
+  if (!added.ok()) return Fail(ToBucketFailure(added.error()));
   return Ok();
 }
 
@@ -287,7 +287,7 @@ FsResult<std::optional<store::ObjectInfo>> FileWriter::CompleteNow() {
   }
   auto info = upload_ ? FinishUpload() : PutWhole();
   if (!info.ok()) {
-    const FsFailure failure = ToWriteFailure(info.error());
+    const FsFailure failure = ToBucketFailure(info.error());
     // A PUT may be tried again: the content is still here.
     if (upload_ || failure.error == FsError::kExists) return Fail(failure);
     return failure;

@@ -118,7 +118,7 @@ std::optional<FsFailure> Listing::FetchPage(
   lock.lock();
   fetching_ = false;
   fetched_.notify_all();
-  if (!page.ok()) return ToFsFailure(page.error());
+  if (!page.ok()) return ToBucketFailure(page.error());
   if (slots_.size() + page->objects.size() + page->prefixes.size() >
       kDirectoryNamesMax) {
     return FsFailure{FsError::kTooLarge,

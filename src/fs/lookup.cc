@@ -28,7 +28,7 @@ FsResult<RemoteName> ObjectFileSystem::Probe(const std::string& key) {
   if (!queued) promise->set_value(list());
   const ListResult page = listed.get();
 
-  if (!page.ok()) return ToFsFailure(page.error());
+  if (!page.ok()) return ToBucketFailure(page.error());
   RemoteName remote;
   if (!page->objects.empty() || !page->prefixes.empty()) {
     remote.kind = RemoteName::Kind::kDirectory;

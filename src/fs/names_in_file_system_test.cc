@@ -261,6 +261,12 @@ TEST_F(DirectoryTest, AFailedListingIsAnError) {
   EXPECT_THAT(*List(""), IsEmpty());
 }
 
+TEST_F(DirectoryTest, ALostBucketIsNoEmptyDirectory) {
+  store_->FailNext(StoreCall::kList, 2, ErrorCode::kNotFound);
+  EXPECT_EQ(ErrorOf(List("")), FsError::kIo);
+  EXPECT_EQ(ErrorOf(Walk("a")), FsError::kIo);
+}
+
 class UnlinkTest : public FileSystemTest {};
 
 TEST_F(UnlinkTest, TheObjectIsGone) {
