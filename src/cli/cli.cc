@@ -6,6 +6,7 @@
 #include <string>
 
 #include "base/log.h"
+#include "csi_controller/controller.h"
 #include "keeper/keeper.h"
 #include "node/mount.h"
 #include "node/node.h"
@@ -95,6 +96,23 @@ void AddNode(CLI::App& app, Command& chosen) {
       [&chosen] { chosen = [] { return node::RunNode(options); }; });
 }
 
+void AddController(CLI::App& app, Command& chosen) {
+  static csi_controller::ControllerOptions options;
+  CLI::App* const command = app.add_subcommand(
+      "controller",
+      "CSI controller service, for clusters with an external-provisioner");
+  command->footer(
+      "The operator provisions StorageClass csi-s3 by itself; this is for "
+      "claims of\nother classes. Example, beside external-provisioner in one "
+      "pod:\n"
+      "  datashim controller --socket /csi/csi.sock\n");
+  command->add_option("--socket", options.socket_path)->capture_default_str();
+  AddLogLevel(*command, options.log_level);
+  command->callback([&chosen] {
+    chosen = [] { return csi_controller::RunController(options); };
+  });
+}
+
 void AddKeeper(CLI::App& app, Command& chosen) {
   static keeper::KeeperOptions options;
   static std::string log_level = "info";
@@ -167,6 +185,7 @@ int Run(int argc, char** argv) {
   AddOperator(app, chosen);
   AddNode(app, chosen);
   AddKeeper(app, chosen);
+  AddController(app, chosen);
   AddMount(app, chosen);
   try {
     app.parse(argc, argv);

@@ -93,6 +93,7 @@ void ReadPath::Read(const std::shared_ptr<ReadFile>& file, ByteRange range,
     }
   }
   Post(queued);
+  // NOLINTNEXTLINE(bugprone-use-after-move): moved only where result is empty.
   if (result) done(std::move(*result));
 }
 

@@ -48,6 +48,7 @@ std::vector<ObjectChange> ObjectCache::Replace(
     if (it == uids.end() || it->second != UidOf(*object)) gone.push_back(key);
   }
   std::vector<ObjectChange> changes;
+  changes.reserve(gone.size());
   for (const ObjectKey& key : gone) changes.push_back(Erase(key));
   for (const ObjectPtr& object : objects) {
     ObjectChange change = Set(object);

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "s3/object_store.h"
+#include "volume/bucket_client.h"
 
 namespace datashim::node {
 namespace {
@@ -11,31 +12,15 @@ namespace {
 // For calls under way and for aborting uploads.
 constexpr std::chrono::seconds kStopTimeout{5};
 
-s3::Credentials CredentialsOf(const dataset::VolumeConfig& config) {
-  return {.access_key_id = config.access_key_id,
-          .secret_access_key = config.secret_access_key,
-          .session_token = config.session_token};
-}
-
-s3::S3Config S3ConfigOf(const dataset::VolumeConfig& config) {
-  s3::S3Config result;
-  result.endpoint = config.endpoint;
-  result.region = config.region;
-  result.path_style = config.path_style;
-  result.tls.ca_bundle_pem = config.ca_bundle_pem;
-  result.tls.insecure_skip_verify = config.insecure_skip_tls_verify;
-  return result;
-}
-
 }  // namespace
 
 Result<std::unique_ptr<BucketServer>> BucketServer::Open(
     const dataset::VolumeConfig& config, const fs::FileSystemOptions& options,
     Deadline deadline) {
   auto credentials =
-      std::make_shared<s3::UpdatableCredentials>(CredentialsOf(config));
-  DS_ASSIGN_OR_RETURN(auto client,
-                      s3::S3Client::Make(S3ConfigOf(config), credentials));
+      std::make_shared<s3::UpdatableCredentials>(volume::CredentialsOf(config));
+  DS_ASSIGN_OR_RETURN(
+      auto client, s3::S3Client::Make(volume::S3ConfigOf(config), credentials));
   DS_RETURN_IF_ERROR(
       client->ProbeBucket(config.bucket, config.prefix, deadline));
   DS_ASSIGN_OR_RETURN(
@@ -71,7 +56,7 @@ Status BucketServer::Serve(sys::UniqueFd device,
 }
 
 void BucketServer::SetCredentials(const dataset::VolumeConfig& config) {
-  credentials_->Set(CredentialsOf(config));
+  credentials_->Set(volume::CredentialsOf(config));
 }
 
 bool BucketServer::WaitForEnd(Deadline deadline, std::stop_token stop) {

@@ -6,17 +6,13 @@
 #include "operator/names.h"
 #include "s3/client.h"
 #include "s3/credentials.h"
+#include "volume/bucket_client.h"
 
 namespace datashim::controllers {
 namespace {
 
 s3::S3Config ConfigFor(const dataset::VolumeConfig& config) {
-  s3::S3Config s3_config;
-  s3_config.endpoint = config.endpoint;
-  s3_config.region = config.region;
-  s3_config.path_style = config.path_style;
-  s3_config.tls.ca_bundle_pem = config.ca_bundle_pem;
-  s3_config.tls.insecure_skip_verify = config.insecure_skip_tls_verify;
+  s3::S3Config s3_config = volume::S3ConfigOf(config);
   s3_config.connections_max = 1;
   s3_config.connect_timeout = std::chrono::seconds(2);
   s3_config.idle_timeout = std::chrono::seconds(4);
@@ -62,11 +58,9 @@ BucketVerdict ExplainProbe(const Status& status) {
 BucketVerdict ProbeBucket(const dataset::VolumeConfig& config, bool create,
                           Deadline deadline) {
   deadline = deadline.Min(Deadline::After(kProbeTimeout));
-  auto client = s3::S3Client::Make(
-      ConfigFor(config),
-      std::make_shared<s3::UpdatableCredentials>(
-          s3::Credentials{config.access_key_id, config.secret_access_key,
-                          config.session_token}));
+  auto client = s3::S3Client::Make(ConfigFor(config),
+                                   std::make_shared<s3::UpdatableCredentials>(
+                                       volume::CredentialsOf(config)));
   if (!client.ok()) return ExplainProbe(client.error());
 
   Status status =

@@ -17,7 +17,8 @@ kube::Json CopyOr(const kube::Json& object,
                   std::initializer_list<std::string_view> path,
                   kube::Json fallback) {
   const kube::Json* value = kube::Field(object, path);
-  return value == nullptr ? std::move(fallback) : *value;
+  if (value != nullptr) return *value;
+  return fallback;
 }
 
 }  // namespace

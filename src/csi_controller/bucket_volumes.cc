@@ -1,0 +1,78 @@
+#include "csi_controller/bucket_volumes.h"
+
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+#include <array>
+#include <cstdio>
+#include <memory>
+
+#include "base/clock.h"
+#include "s3/client.h"
+#include "s3/credentials.h"
+#include "volume/bucket_client.h"
+
+namespace datashim::csi_controller {
+namespace {
+
+constexpr std::chrono::seconds kTimeout{20};
+constexpr char kSeparator = '-';
+
+using ClientPtr = std::shared_ptr<s3::S3Client>;
+
+Result<ClientPtr> ClientFor(const dataset::VolumeConfig& config) {
+  return s3::S3Client::Make(volume::S3ConfigOf(config),
+                            std::make_shared<s3::UpdatableCredentials>(
+                                volume::CredentialsOf(config)));
+}
+
+}  // namespace
+
+std::string VolumeIdOf(const dataset::VolumeConfig& config,
+                       const std::string& name) {
+  std::array<char, 17> hash{};
+  std::snprintf(hash.data(), hash.size(), "%016llx",
+                static_cast<unsigned long long>(
+                    XXH64(name.data(), name.size(), /*seed=*/0)));
+  return config.LocationId() + kSeparator + hash.data();
+}
+
+bool IsVolumeOf(const dataset::VolumeConfig& config,
+                const std::string& volume_id) {
+  return volume_id.starts_with(config.LocationId() + kSeparator);
+}
+
+Result<csi::CreatedVolume> BucketVolumes::Create(
+    const csi::CreateVolumeRequest& request) {
+  const Deadline deadline = Deadline::After(kTimeout);
+  DS_ASSIGN_OR_RETURN(const auto config,
+                      dataset::VolumeConfig::FromSecretData(request.secrets));
+  DS_ASSIGN_OR_RETURN(const ClientPtr client, ClientFor(config));
+  Status status = client->ProbeBucket(config.bucket, config.prefix, deadline);
+  if (!status.ok() && status.error().code == ErrorCode::kNotFound) {
+    status = client->CreateBucket(config.bucket, {config.region}, deadline);
+  }
+  DS_RETURN_IF_ERROR(status);
+  return csi::CreatedVolume{VolumeIdOf(config, request.name),
+                            request.capacity_bytes};
+}
+
+Status BucketVolumes::Delete(const std::string&, const dataset::SecretData&) {
+  return OkStatus();
+}
+
+Status BucketVolumes::Validate(const std::string& volume_id,
+                               const dataset::SecretData& secrets) {
+  DS_ASSIGN_OR_RETURN(const auto config,
+                      dataset::VolumeConfig::FromSecretData(secrets));
+  if (!IsVolumeOf(config, volume_id)) {
+    return Error{ErrorCode::kNotFound,
+                 "volume \"" + volume_id +
+                     "\" is not of the bucket and folder in the Secret"};
+  }
+  DS_ASSIGN_OR_RETURN(const ClientPtr client, ClientFor(config));
+  return client->ProbeBucket(config.bucket, config.prefix,
+                             Deadline::After(kTimeout));
+}
+
+}  // namespace datashim::csi_controller
