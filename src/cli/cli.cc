@@ -144,7 +144,9 @@ void AddMount(CLI::App& app, Command& chosen) {
       "Examples:\n"
       "  datashim mount s3://models/llama /mnt/llama --read-only\n"
       "  datashim mount s3://data /mnt/data --endpoint-url "
-      "http://127.0.0.1:9000\n");
+      "http://127.0.0.1:9000\n"
+      "  datashim mount s3://models /mnt/models --read-only --cache-dir "
+      "/var/cache/datashim --cache-size 200G\n");
   command->add_option("source", options.source, "s3://bucket[/prefix]")
       ->required();
   command->add_option("directory", options.directory, "Where to mount")
@@ -166,6 +168,14 @@ void AddMount(CLI::App& app, Command& chosen) {
       ->capture_default_str();
   command->add_option("--readahead-kib", options.readahead_kib)
       ->capture_default_str();
+  command->add_option("--cache-dir", options.cache_directory,
+                      "Keeps copies of what is read there, for this mount "
+                      "only; on a local ext4 or XFS. Default: no copies");
+  command
+      ->add_option("--cache-size", options.cache_bytes_max,
+                   "Bytes (or 200G, 512M) of all copies; 15 % of the disk stay "
+                   "free in any case. Default: no other limit")
+      ->transform(CLI::AsSizeValue(/*kb_is_1000=*/false));
   AddLogLevel(*command, options.log_level);
   command->callback(
       [&chosen] { chosen = [] { return node::RunMount(options); }; });

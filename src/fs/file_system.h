@@ -20,6 +20,10 @@
 #include "base/result.h"
 #include "store/object_store.h"
 
+namespace datashim::cache {
+class Cache;
+}
+
 namespace datashim::fs {
 
 /// Never reused while the process lives. A version of an object that somebody
@@ -190,9 +194,10 @@ struct Caller {
 };
 
 /// Thread-safe. Calls block on the store unless said otherwise; Read never
-/// does. Every LookUp, Create, MakeDirectory and entry handed out by
-/// ReadDirectory with `count_lookups` adds one lookup to its inode, which
-/// Forget takes away: an inode with lookups or handles is never dropped.
+/// does, but reads copies on the local disk. Every LookUp, Create,
+/// MakeDirectory and entry handed out by ReadDirectory with `count_lookups`
+/// adds one lookup to its inode, which Forget takes away: an inode with lookups
+/// or handles is never dropped.
 class FileSystem {
  public:
   virtual ~FileSystem() = default;
@@ -271,10 +276,19 @@ struct FileSystemOptions {
   Duration request_timeout = std::chrono::seconds(60);
 };
 
+/// The local disk on which a file system keeps copies of what is read.
+struct DiskCache {
+  std::shared_ptr<cache::Cache> cache;  ///< nullptr: none.
+  /// Endpoint and bucket, and what leads the keys there: together with a key
+  /// they name an object for everybody who uses the cache.
+  std::string origin;
+  std::string key_prefix;
+};
+
 /// Makes the file system over `store`, which it shares. Starts its threads;
 /// they end with it.
 std::unique_ptr<FileSystem> MakeFileSystem(
     std::shared_ptr<store::ObjectStore> store, const FileSystemOptions& options,
-    Clock& clock = SystemClock());
+    Clock& clock = SystemClock(), DiskCache disk = {});
 
 }  // namespace datashim::fs

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "base/log.h"
+#include "cache/cache.h"
 #include "fs/error_map.h"
 #include "fs/object_file_system.h"
 
@@ -58,9 +59,55 @@ FsResult<OpenResult> ObjectFileSystem::OpenLocked(Inode& inode,
   return result;
 }
 
+FsResult<ObjectFileSystem::CopyPtr> ObjectFileSystem::FindCopy(InodeId id) {
+  if (!disk_.cache) return CopyPtr();
+  ObjectVersion version;
+  bool readable = false;
+  {
+    const Lock lock(mutex_);
+    auto inode = FindInode(id);
+    if (!inode.ok()) return inode.failure();
+    const auto key = tree_.inodes().Key(**inode);
+    if (!key || (*inode)->is_directory() || (*inode)->has(kInodeWriter)) {
+      return CopyPtr();
+    }
+    version = {*key, std::string((*inode)->etag()), (*inode)->record.size};
+    readable = (*inode)->has(kInodeReadable);
+  }
+  CopyPtr copy = disk_.cache->Find(CopyId(disk_, version));
+  if (!copy) return copy;
+  if (!readable) {
+    auto may_read = MayRead(id, version);
+    if (!may_read.ok()) return may_read.failure();
+    if (!*may_read) return CopyPtr();
+  }
+  copy->VerifyLater();
+  return copy;
+}
+
+// What the store's answer means is left to the GET, but for another version.
+FsResult<bool> ObjectFileSystem::MayRead(InodeId id,
+                                         const ObjectVersion& version) {
+  const auto head = store_->Head(version.key, RequestDeadline());
+  if (!head.ok()) return false;
+  if (head->etag == version.etag) {
+    const Lock lock(mutex_);
+    Inode* inode = tree_.inodes().Find(id);
+    const bool same = inode != nullptr && inode->etag() == version.etag;
+    if (same) inode->set(kInodeReadable);
+    return same;
+  }
+  MarkStale(id);
+  return FsFailure{FsError::kStale,
+                   "object \"" + version.key + "\" has changed"};
+}
+
 FsResult<OpenResult> ObjectFileSystem::Open(InodeId id, OpenFlags flags) {
   flags.write = flags.write || flags.truncate;
   FsResult<OpenResult> result = FsError::kIo;
+  FsResult<CopyPtr> copy = CopyPtr();
+  if (!flags.write) copy = FindCopy(id);
+  if (!copy.ok()) return copy.failure();
   {
     const Lock lock(mutex_);
     auto inode = FindInode(id);
@@ -70,6 +117,7 @@ FsResult<OpenResult> ObjectFileSystem::Open(InodeId id, OpenFlags flags) {
     // The kernel then looks the name up anew, and opens the new version.
     if ((*inode)->has(kInodeStale)) return FsError::kStale;
     result = OpenLocked(**inode, flags);
+    if (result.ok() && *copy) ReaderOf(**inode, files_.at(id), *copy);
   }
   if (result.ok() && flags.truncate) {
     auto truncated = Truncate(id, 0, result->handle);
@@ -136,12 +184,15 @@ FsResult<CreateResult> ObjectFileSystem::Create(InodeId parent,
 }
 
 std::shared_ptr<ReadFile> ObjectFileSystem::ReaderOf(Inode& inode,
-                                                     OpenFile& file) {
+                                                     OpenFile& file,
+                                                     CopyPtr copy) {
   if (file.reader) return file.reader;
   const auto key = tree_.inodes().Key(inode);
   if (!key) return nullptr;
-  file.reader =
-      read_path_.Open({*key, std::string(inode.etag()), inode.record.size});
+  const ObjectVersion version{*key, std::string(inode.etag()),
+                              inode.record.size};
+  if (copy && copy->id() != CopyId(disk_, version)) copy = nullptr;
+  file.reader = read_path_.Open(version, std::move(copy));
   return file.reader;
 }
 
@@ -245,6 +296,7 @@ void ObjectFileSystem::ApplyVersion(InodeId id, const store::ObjectInfo& info) {
     inode->SetEtag(info.etag);
     inode->set(kInodeLocal, false);
     inode->set(kInodeRewritten);
+    inode->set(kInodeReadable, false);
     if (auto key = tree_.inodes().Key(*inode)) tree_.NoteChanged(*key, now);
     const auto file = files_.find(id);
     if (file != files_.end()) old_reader = std::move(file->second.reader);

@@ -28,6 +28,8 @@ enum InodeFlag : std::uint8_t {
   kInodeHasModified = 1 << 5,
   /// Open for writing here: what the store says of the name is older.
   kInodeWriter = 1 << 6,
+  /// The store has said that these keys may read this version.
+  kInodeReadable = 1 << 7,
 };
 
 /// The fixed part of an inode: plain bytes, so that a log of them can be

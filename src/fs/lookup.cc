@@ -99,7 +99,12 @@ void ObjectFileSystem::Forget(InodeId inode, std::uint64_t lookups) {
 void ObjectFileSystem::MarkStale(InodeId id) {
   const Lock lock(mutex_);
   Inode* inode = tree_.inodes().Find(id);
-  if (inode != nullptr) inode->set(kInodeStale);
+  if (inode == nullptr) return;
+  inode->set(kInodeStale);
+  // What a listing says of the name is old, too.
+  if (const auto key = tree_.inodes().Key(*inode)) {
+    tree_.NoteChanged(*key, clock_.Now());
+  }
 }
 
 FsResult<Entry> ObjectFileSystem::GetAttributes(InodeId id) {

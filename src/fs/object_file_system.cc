@@ -49,6 +49,7 @@ ReadPathOptions ReadOptions(const FileSystemOptions& options) {
   read.fetches_max = options.fetches_max;
   read.request_timeout = options.request_timeout;
   read.planner.part_bytes = memory.part_bytes;
+  read.fill_after_bytes = 2 * memory.part_bytes;
   read.window = {.part_bytes = memory.part_bytes,
                  .bytes_min = 4 * memory.part_bytes,
                  .bytes_max = memory.read_window_bytes_max};
@@ -61,16 +62,18 @@ constexpr std::size_t kProbeThreads = 4;
 
 std::unique_ptr<FileSystem> MakeFileSystem(
     std::shared_ptr<store::ObjectStore> store, const FileSystemOptions& options,
-    Clock& clock) {
-  return std::make_unique<ObjectFileSystem>(std::move(store), options, clock);
+    Clock& clock, DiskCache disk) {
+  return std::make_unique<ObjectFileSystem>(std::move(store), options, clock,
+                                            std::move(disk));
 }
 
 ObjectFileSystem::ObjectFileSystem(std::shared_ptr<store::ObjectStore> store,
                                    const FileSystemOptions& options,
-                                   Clock& clock)
+                                   Clock& clock, DiskCache disk)
     : store_(std::move(store)),
       options_(options),
       clock_(clock),
+      disk_(std::move(disk)),
       mounted_at_(clock.WallNow()),
       pool_(PlanMemory(options).pool),
       upload_threads_("upload", 2 * std::size_t{options.part_uploads_max},
@@ -84,7 +87,7 @@ ObjectFileSystem::ObjectFileSystem(std::shared_ptr<store::ObjectStore> store,
                       PlanMemory(options).upload_part_bytes_max,
                       options.part_uploads_max,
                       options.request_timeout},
-      read_path_(*store_, pool_, ReadOptions(options)),
+      read_path_(*store_, pool_, disk_, ReadOptions(options)),
       tree_(options.metadata_ttl) {
   pool_.SetListeners([this] { return read_path_.ReclaimOne(); },
                      [this] { read_path_.Wake(); });

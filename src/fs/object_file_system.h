@@ -28,7 +28,8 @@ namespace datashim::fs {
 class ObjectFileSystem final : public FileSystem {
  public:
   ObjectFileSystem(std::shared_ptr<store::ObjectStore> store,
-                   const FileSystemOptions& options, Clock& clock);
+                   const FileSystemOptions& options, Clock& clock,
+                   DiskCache disk);
   ~ObjectFileSystem() override;
 
   FsResult<Entry> LookUp(InodeId parent, std::string_view name) override;
@@ -94,6 +95,7 @@ class ObjectFileSystem final : public FileSystem {
     std::shared_ptr<FileWriter> writer;
   };
   using Lock = std::unique_lock<std::mutex>;
+  using CopyPtr = std::shared_ptr<cache::CachedObject>;
 
   // object_file_system.cc. REQUIRES: mutex_ is held, unless said otherwise.
   FsResult<Inode*> FindInode(InodeId id);
@@ -131,6 +133,11 @@ class ObjectFileSystem final : public FileSystem {
   // files.cc.
   /// REQUIRES: mutex_ is held.
   FsResult<OpenResult> OpenLocked(Inode& inode, OpenFlags flags);
+  /// Without mutex_: the copy of the inode's object on the local disk, or
+  /// nullptr. It may be the work of others, so the store is asked whether these
+  /// keys may read the object.
+  FsResult<CopyPtr> FindCopy(InodeId inode);
+  FsResult<bool> MayRead(InodeId inode, const ObjectVersion& version);
   FsResult<CreateResult> OpenExisting(const Entry& entry, OpenFlags flags);
   FsResult<Handle> FindHandle(HandleId handle);
   /// Without mutex_: makes the object, if the file is dirty.
@@ -140,7 +147,8 @@ class ObjectFileSystem final : public FileSystem {
   void ApplyVersion(InodeId inode, const store::ObjectInfo& info);
   /// REQUIRES: mutex_ is held. What it returns must end without it.
   std::shared_ptr<FileWriter> EndWriting(Inode& inode, OpenFile& file);
-  std::shared_ptr<ReadFile> ReaderOf(Inode& inode, OpenFile& file);
+  std::shared_ptr<ReadFile> ReaderOf(Inode& inode, OpenFile& file,
+                                     CopyPtr copy = nullptr);
 
   // changes.cc. Without mutex_.
   FsStatus Truncate(InodeId inode, std::uint64_t size,
@@ -153,6 +161,7 @@ class ObjectFileSystem final : public FileSystem {
   const std::shared_ptr<store::ObjectStore> store_;
   const FileSystemOptions options_;
   Clock& clock_;
+  const DiskCache disk_;
   const WallTime mounted_at_;
   HiddenKeys hidden_;
   BufferPool pool_;

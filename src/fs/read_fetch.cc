@@ -38,10 +38,16 @@ void ReadPath::Run(bool trims) {
   std::uint64_t seen = 0;
   while (true) {
     PartPtr part;
+    std::shared_ptr<ReadFile> start;
     {
       const std::lock_guard lock(mutex_);
       if (stopping_) return;
-      part = TakePart();
+      start = TakeStart();
+      if (!start) part = TakePart();
+    }
+    if (start) {
+      StartFill(start);
+      continue;
     }
     if (part) {
       Fetch(part);
@@ -60,13 +66,16 @@ void ReadPath::Run(bool trims) {
   }
 }
 
-// The next part to fetch, with its buffer. Demand is served in order: the
-// first one that waits for memory holds up the others, so that it gets some.
+// The next part to fetch, with its buffer.
 ReadPath::PartPtr ReadPath::TakePart() {
-  const bool demand = !demanded_.empty();
-  std::list<PartPtr>& queue = demand ? demanded_ : ahead_;
-  if (queue.empty()) return nullptr;
-  if (!demand && ahead_fetches_ == ahead_fetches_max_) return nullptr;
+  if (!demanded_.empty()) return TakeQueued(demanded_, true);
+  if (ahead_fetches_ == ahead_fetches_max_) return nullptr;
+  return ahead_.empty() ? TakeFill() : TakeQueued(ahead_, false);
+}
+
+// Demand is served in order: the first one that waits for memory holds up the
+// others, so that it gets some.
+ReadPath::PartPtr ReadPath::TakeQueued(std::list<PartPtr>& queue, bool demand) {
   PartPtr part = queue.front();
   if (!GiveBuffer(*part, demand)) {
     memory_short_ = true;
@@ -154,31 +163,49 @@ bool ReadPath::ReclaimOne() {
 }
 
 void ReadPath::Fetch(const PartPtr& part) {
+  const std::shared_ptr<ReadFile> file = part->file;
   std::string key;
   std::string etag;
   std::uint32_t relocations = 0;
+  std::shared_ptr<cache::CachedObject> copy;
   {
     const std::lock_guard lock(mutex_);
-    key = part->file->version.key;
-    etag = part->file->version.etag;
-    relocations = part->file->relocations;
+    key = file->version.key;
+    etag = file->version.etag;
+    relocations = file->relocations;
+    copy = file->copy;
   }
+  const auto buffer = part->buffer.first(part->range.size);
   const MonotonicTime begin = SystemClock().Now();
+  const bool copied = copy && copy->Read(part->range, buffer);
   const Result<std::size_t> got =
-      store_.Get(key, etag, part->range, part->buffer.first(part->range.size),
-                 Deadline::After(options_.request_timeout));
+      copied ? Result<std::size_t>(buffer.size())
+             : store_.Get(key, etag, part->range, buffer,
+                          Deadline::After(options_.request_timeout));
   const MonotonicTime end = SystemClock().Now();
   Finished finished;
   std::size_t queued = 0;
   {
     const std::lock_guard lock(mutex_);
-    if (got.ok()) window_.OnFetched(*got, begin, end);
     if (std::exchange(part->fetched_ahead, false)) --ahead_fetches_;
+    const bool fills = std::exchange(part->fills, false);
+    if (fills) --fill_fetches_;
+    const bool whole = got.ok() && *got == part->range.size;
+    bool is_kept = copied;  // On the disk.
+    if (whole && !copied) {
+      window_.OnFetched(*got, begin, end);
+      file->fetched_bytes += *got;
+      file->fill_failures = 0;
+      is_kept = WriteCopy(part);
+    }
     if (part->state == Part::State::kErased) {
       // Closed meanwhile.
-    } else if (got.ok() && *got == part->range.size) {
+    } else if (whole && part->waiters.empty() &&
+               (file->closed || (fills && is_kept))) {
+      Erase(*part);
+    } else if (whole) {
       queued = Arrived(*part, finished);
-    } else if (relocations != part->file->relocations) {
+    } else if (relocations != file->relocations) {
       part->buffer.Reset();  // Renamed meanwhile: once more, from there.
       part->state = Part::State::kDemanded;
       part->queued = demanded_.insert(demanded_.begin(), part);
@@ -189,7 +216,9 @@ void ReadPath::Fetch(const PartPtr& part) {
                                 std::to_string(part->range.size)},
              finished);
     } else {
-      Failed(*part, ToReadFailure(got.error()), finished);
+      const FsFailure failure = ToReadFailure(got.error());
+      Failed(*part, failure, finished);
+      if (fills) FillFailed(*file, failure);
     }
   }
   Post(queued);

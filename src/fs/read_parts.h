@@ -17,6 +17,18 @@ class ReadFile : public std::enable_shared_from_this<ReadFile> {
   ReadPlanner planner;
   std::map<std::uint64_t, std::shared_ptr<ReadPath::Part>> parts;
   bool closed = false;
+
+  // Whether the local disk shall have a copy.
+  enum class Fill {
+    kNever,     // There is one, or there cannot be one.
+    kPossible,  // Once a reader shows that it wants all of it.
+    kWanted,    // In starts_.
+    kRunning,   // In fills_.
+  };
+  Fill fill = Fill::kNever;
+  std::shared_ptr<cache::CachedObject> copy;  // Whole, or being filled.
+  std::uint64_t fetched_bytes = 0;            // From the store.
+  std::uint32_t fill_failures = 0;            // In a row.
 };
 
 /// A read that waits for parts.
@@ -36,6 +48,7 @@ struct ReadPath::Part {
   store::ByteRange range;
   State state = State::kAhead;
   bool fetched_ahead = false;  // Counts in ahead_fetches_.
+  bool fills = false;          // For the copy only; counts in fill_fetches_.
   bool read = false;           // Some reply had bytes of it.
   Buffer buffer;
   std::vector<PendingPtr> waiters;
@@ -52,6 +65,18 @@ struct ReadPath::Hold {
   }
   ReadPath& path;
   std::vector<PartPtr> parts;
+};
+
+/// Keeps a part while the cache writes it to the disk.
+struct ReadPath::WriteHold {
+  WriteHold(ReadPath& path_in, PartPtr part_in)
+      : path(path_in), part(std::move(part_in)) {}
+  ~WriteHold() {
+    part.reset();
+    path.WriteEnded();
+  }
+  ReadPath& path;
+  PartPtr part;
 };
 
 }  // namespace datashim::fs

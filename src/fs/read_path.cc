@@ -13,12 +13,14 @@ namespace datashim::fs {
 using store::ByteRange;
 
 ReadPath::ReadPath(store::ObjectStore& store, BufferPool& pool,
-                   const ReadPathOptions& options)
+                   const DiskCache& disk, const ReadPathOptions& options)
     : store_(store),
       pool_(pool),
+      disk_(disk),
       options_(options),
       ahead_fetches_max_(std::max<std::size_t>(
           1, options.fetches_max - options.fetches_max / 4)),
+      fill_fetches_max_(std::max<std::size_t>(1, options.fetches_max / 4)),
       window_(options.window) {
   DS_CHECK(options.fetches_max > 0);
   for (std::uint32_t i = 0; i < options.fetches_max; ++i) {
@@ -31,8 +33,24 @@ ReadPath::ReadPath(store::ObjectStore& store, BufferPool& pool,
 
 ReadPath::~ReadPath() { Stop(); }
 
-std::shared_ptr<ReadFile> ReadPath::Open(ObjectVersion version) {
-  return std::make_shared<ReadFile>(std::move(version), options_.planner);
+std::shared_ptr<ReadFile> ReadPath::Open(
+    ObjectVersion version, std::shared_ptr<cache::CachedObject> copy) {
+  {
+    const std::lock_guard lock(mutex_);
+    for (const auto* files : {&starts_, &fills_}) {
+      for (const auto& file : *files) {
+        if (file->version != version) continue;
+        file->closed = false;
+        return file;
+      }
+    }
+  }
+  auto file = std::make_shared<ReadFile>(std::move(version), options_.planner);
+  file->copy = std::move(copy);
+  if (disk_.cache && (!file->copy || file->copy->filling())) {
+    file->fill = ReadFile::Fill::kPossible;
+  }
+  return file;
 }
 
 void ReadPath::Close(ReadFile& file) {
@@ -41,10 +59,15 @@ void ReadPath::Close(ReadFile& file) {
   {
     const std::lock_guard lock(mutex_);
     file.closed = true;
-    while (!file.parts.empty()) {
-      dropped.push_back(file.parts.begin()->second);
-      Failed(*dropped.back(), {FsError::kBadHandle, "the file was closed"},
-             finished);
+    for (auto at = file.parts.begin(); at != file.parts.end();) {
+      const PartPtr part = (at++)->second;
+      // What is on its way goes to the disk.
+      if (file.fill == ReadFile::Fill::kRunning && part->waiters.empty() &&
+          part->state == Part::State::kFetching) {
+        continue;
+      }
+      Failed(*part, {FsError::kBadHandle, "the file was closed"}, finished);
+      dropped.push_back(part);
     }
   }
   Deliver(std::move(finished));
@@ -63,13 +86,20 @@ void ReadPath::Read(const std::shared_ptr<ReadFile>& file, ByteRange range,
   if (range.size > kReadBytesMax) {
     return done(FsFailure{FsError::kInvalid, "a read of more than 2 MiB"});
   }
+  range.offset = std::min(range.offset, file->version.size);
+  range.size = std::min(range.size, file->version.size - range.offset);
+  std::shared_ptr<cache::CachedObject> copy;
+  {
+    const std::lock_guard lock(mutex_);
+    copy = file->copy;
+  }
+  if (copy && copy->whole() && range.size > 0) {
+    if (auto reply = ReadCopy(*copy, range)) return done(std::move(*reply));
+  }
   std::optional<FsResult<ReadReply>> result;
   std::size_t queued = 0;
   {
     const std::lock_guard lock(mutex_);
-    const std::uint64_t bytes = file->version.size;
-    range.offset = std::min(range.offset, bytes);
-    range.size = std::min(range.size, bytes - range.offset);
     if (range.size == 0) {
       result.emplace(ReadReply{});
     } else if (stopping_ || file->closed) {
@@ -89,7 +119,9 @@ void ReadPath::Read(const std::shared_ptr<ReadFile>& file, ByteRange range,
         read->place = pending_.insert(pending_.end(), read);
         queued += Await(read);
       }
-      DropSpent(*file, plan.spent);
+      queued += WantFill(file, plan);
+      // Until it is known whether they are to be written to the disk.
+      if (file->fill != ReadFile::Fill::kPossible) DropSpent(*file, plan.spent);
     }
   }
   Post(queued);
@@ -240,6 +272,7 @@ void ReadPath::Stop() {
   {
     const std::lock_guard lock(mutex_);
     stopping_ = true;
+    starts_.clear();
     while (!pending_.empty()) {
       Finish(pending_.front(), FsFailure{FsError::kIo, "the file system stops"},
              finished);
@@ -249,6 +282,15 @@ void ReadPath::Stop() {
   Post(threads_.size());
   for (std::thread& thread : threads_) thread.join();
   threads_.clear();
+  {
+    const std::lock_guard lock(mutex_);
+    while (!fills_.empty()) {
+      const auto file = fills_.front();
+      EndFill(*file);
+    }
+  }
+  std::unique_lock lock(wake_mutex_);
+  writes_ended_.wait(lock, [&] { return writes_ == 0; });
 }
 
 }  // namespace datashim::fs

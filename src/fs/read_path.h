@@ -19,6 +19,8 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "cache/cached_object.h"
+#include "cache/object_id.h"
 #include "fs/buffer_pool.h"
 #include "fs/fetch_window.h"
 #include "fs/file_system.h"
@@ -32,7 +34,16 @@ struct ObjectVersion {
   std::string key;
   std::string etag;
   std::uint64_t size = 0;
+
+  friend bool operator==(const ObjectVersion&, const ObjectVersion&) = default;
 };
+
+/// Names the copy of that version in the cache.
+inline cache::ObjectId CopyId(const DiskCache& disk,
+                              const ObjectVersion& version) {
+  return {disk.origin, disk.key_prefix + version.key, version.etag,
+          version.size};
+}
 
 /// Limits of a ReadPath.
 struct ReadPathOptions {
@@ -40,6 +51,9 @@ struct ReadPathOptions {
   Duration request_timeout = std::chrono::seconds(60);
   ReadPlannerOptions planner;
   FetchWindowOptions window;
+  /// Objects are copied to the local disk when a reader has read so much of
+  /// them in one go, or all; or when a quarter was read in whatever order.
+  std::uint64_t fill_after_bytes = std::uint64_t{16} << 20;
 };
 
 /// The largest read: two of them and the parts around them fit into the
@@ -54,7 +68,9 @@ class ReadFile;
 /// A part of an object is fetched once, whoever waits for it. Parts that are
 /// demanded by a read come first and may evict any part that no reply uses;
 /// parts fetched ahead take only free memory, and a quarter of the threads is
-/// kept for demand.
+/// kept for demand. When there is nothing else to fetch, up to a quarter of the
+/// threads fetches what the copies on the local disk lack, also after the last
+/// reader has gone. What is on the disk is not fetched.
 ///
 /// Why nobody waits for ever: a read that waits holds no memory, but nothing
 /// that the oldest waiting read needs is evicted; replies and fetches end, and
@@ -63,14 +79,16 @@ class ReadFile;
 class ReadPath {
  public:
   /// The store and the pool outlive it. Starts `fetches_max` threads.
-  ReadPath(store::ObjectStore& store, BufferPool& pool,
+  ReadPath(store::ObjectStore& store, BufferPool& pool, const DiskCache& disk,
            const ReadPathOptions& options);
   ReadPath(const ReadPath&) = delete;
   ReadPath& operator=(const ReadPath&) = delete;
   /// Stop().
   ~ReadPath();
 
-  std::shared_ptr<ReadFile> Open(ObjectVersion version);
+  /// `copy`: that version on the local disk, or nullptr.
+  std::shared_ptr<ReadFile> Open(ObjectVersion version,
+                                 std::shared_ptr<cache::CachedObject> copy);
   /// Drops its parts; reads under way still end.
   void Close(ReadFile& file);
   /// The object has another name (and etag) now, with the same bytes.
@@ -97,6 +115,7 @@ class ReadPath {
   struct Part;
   struct PendingRead;
   struct Hold;
+  struct WriteHold;
   using PartPtr = std::shared_ptr<Part>;
   using PendingPtr = std::shared_ptr<PendingRead>;
   // Replies that are ready, to be given out without the lock.
@@ -112,24 +131,40 @@ class ReadPath {
   void Erase(Part& part);
   bool EvictOne(bool unread_too);
   PartPtr TakePart();
+  PartPtr TakeQueued(std::list<PartPtr>& queue, bool demand);
   bool GiveBuffer(Part& part, bool demand);
   bool Shrink(Part& part);
   void Finish(const PendingPtr& read, FsResult<ReadReply> result,
               Finished& finished);
   std::size_t Arrived(Part& part, Finished& finished);
   void Failed(Part& part, const FsFailure& failure, Finished& finished);
+  // read_fill.cc
+  std::size_t WantFill(const std::shared_ptr<ReadFile>& file,
+                       const ReadPlan& plan);
+  std::shared_ptr<ReadFile> TakeStart();
+  PartPtr TakeFill();
+  PartPtr NextFill(ReadFile& file, bool& is_over);
+  bool WriteCopy(const PartPtr& part);
+  void FillFailed(ReadFile& file, const FsFailure& failure);
+  void EndFill(ReadFile& file);
 
   // Without mutex_.
   void Run(bool trims);
   void Fetch(const PartPtr& part);
+  std::optional<ReadReply> ReadCopy(cache::CachedObject& copy,
+                                    store::ByteRange range);
+  void StartFill(const std::shared_ptr<ReadFile>& file);
+  void WriteEnded();
   void Trim();
   void Post(std::size_t events);
   static void Deliver(Finished finished);
 
   store::ObjectStore& store_;
   BufferPool& pool_;
+  const DiskCache disk_;
   const ReadPathOptions options_;
   const std::size_t ahead_fetches_max_;
+  const std::size_t fill_fetches_max_;
 
   std::mutex mutex_;
   // Guarded by mutex_.
@@ -140,6 +175,9 @@ class ReadPath {
   std::list<Part*> ready_;         // Least recently used first.
   std::list<PendingPtr> pending_;  // Oldest first.
   FetchWindow window_;
+  std::list<std::shared_ptr<ReadFile>> starts_;
+  std::list<std::shared_ptr<ReadFile>> fills_;
+  std::size_t fill_fetches_ = 0;
   bool stopping_ = false;
 
   // A fetch waits for memory; set before the last try to get it.
@@ -148,7 +186,10 @@ class ReadPath {
   // Wakes the threads. Taken last, so that Post may be used under any lock.
   std::mutex wake_mutex_;
   std::condition_variable wake_;
-  std::uint64_t posts_ = 0;  // Guarded by wake_mutex_.
+  std::condition_variable writes_ended_;
+  // Guarded by wake_mutex_.
+  std::uint64_t posts_ = 0;
+  std::size_t writes_ = 0;  // WriteHolds.
   std::vector<std::thread> threads_;
 };
 

@@ -21,6 +21,7 @@ ReadPlan ReadPlanner::OnRead(ByteRange read, std::uint64_t window_bytes_max) {
   ++tick_;
   if (object_bytes_ <= options_.whole_bytes_max) {
     plan.pieces.push_back({0, object_bytes_});
+    plan.run_bytes = object_bytes_;
     return plan;
   }
   Stream* stream = FindStream(read.offset);
@@ -35,6 +36,7 @@ ReadPlan ReadPlanner::OnRead(ByteRange read, std::uint64_t window_bytes_max) {
     stream->planned_end = std::max(stream->planned_end, stream->next);
   }
   stream->last_read = tick_;
+  plan.run_bytes = stream->next - stream->first;
   Extend(*stream, plan);
   if (stream->next > stream->begin + options_.back_bytes) {
     const std::uint64_t end = stream->next - options_.back_bytes;
@@ -72,6 +74,7 @@ ReadPlanner::Stream& ReadPlanner::StartStream(ByteRange read, ReadPlan& plan) {
     plan.dropped = {(*slot)->next, (*slot)->planned_end - (*slot)->next};
   }
   Stream& stream = slot->emplace();
+  stream.first = read.offset;
   stream.begin = read.offset;
   stream.next = read.end();
   stream.planned_end = read.end();

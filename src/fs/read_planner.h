@@ -35,6 +35,8 @@ struct ReadPlan {
   store::ByteRange spent;
   /// Planned for a stream that is given up: no need to fetch it any more.
   store::ByteRange dropped;
+  /// What the reader has read in one go, up to here.
+  std::uint64_t run_bytes = 0;
 };
 
 /// Sans-I/O state machine, per object, not per handle: a reader is told by
@@ -58,7 +60,8 @@ class ReadPlanner {
 
  private:
   struct Stream {
-    std::uint64_t begin = 0;        // Where it started, or is spent to.
+    std::uint64_t first = 0;        // Where it started.
+    std::uint64_t begin = 0;        // The same, or what is spent to.
     std::uint64_t next = 0;         // Where its reader goes on.
     std::uint64_t planned_end = 0;  // End of the last piece.
     std::uint64_t window = 0;       // 0: nothing is known yet.

@@ -12,11 +12,18 @@ namespace {
 // For calls under way and for aborting uploads.
 constexpr std::chrono::seconds kStopTimeout{5};
 
+// Neither URLs nor bucket names have spaces.
+fs::DiskCache DiskCacheOf(const dataset::VolumeConfig& config,
+                          std::shared_ptr<cache::Cache> cache) {
+  return {std::move(cache), config.endpoint + " " + config.bucket + " ",
+          config.prefix};
+}
+
 }  // namespace
 
 Result<std::unique_ptr<BucketServer>> BucketServer::Open(
     const dataset::VolumeConfig& config, const fs::FileSystemOptions& options,
-    Deadline deadline) {
+    std::shared_ptr<cache::Cache> cache, Deadline deadline) {
   auto credentials =
       std::make_shared<s3::UpdatableCredentials>(volume::CredentialsOf(config));
   DS_ASSIGN_OR_RETURN(
@@ -25,7 +32,9 @@ Result<std::unique_ptr<BucketServer>> BucketServer::Open(
       client->ProbeBucket(config.bucket, config.prefix, deadline));
   DS_ASSIGN_OR_RETURN(
       auto store, s3::MakeObjectStore(client, config.bucket, config.prefix));
-  auto file_system = fs::MakeFileSystem(std::move(store), options);
+  auto file_system =
+      fs::MakeFileSystem(std::move(store), options, SystemClock(),
+                         DiskCacheOf(config, std::move(cache)));
   return std::unique_ptr<BucketServer>(new BucketServer(
       std::move(credentials), std::move(client), std::move(file_system)));
 }

@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "base/result.h"
+#include "cache/cache.h"
 #include "dataset/volume_config.h"
 #include "fs/file_system.h"
 #include "fuse/session.h"
@@ -23,11 +24,11 @@ namespace datashim::node {
 class BucketServer {
  public:
   /// Makes client and file system, and asks the bucket whether these keys may
-  /// list it.
+  /// list it. Copies of what is read are kept in `cache`, if there is one.
   /// @return the errors of S3Client::ProbeBucket, or kInvalidArgument.
   static Result<std::unique_ptr<BucketServer>> Open(
       const dataset::VolumeConfig& config, const fs::FileSystemOptions& options,
-      Deadline deadline);
+      std::shared_ptr<cache::Cache> cache, Deadline deadline);
   BucketServer(const BucketServer&) = delete;
   BucketServer& operator=(const BucketServer&) = delete;
   /// Ends the session, and takes back the uploads of files that nobody closed.

@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/result.h"
+#include "cache/cache.h"
 #include "node/bucket_server.h"
 #include "node/mount_source.h"
 #include "sys/errno_error.h"
@@ -66,6 +67,23 @@ fs::FileSystemOptions FileSystemOptionsOf(const MountOptions& options) {
   result.metadata_ttl = std::chrono::seconds(options.metadata_ttl_seconds);
   result.memory_bytes_max = options.memory_mib_max << 20;
   return result;
+}
+
+/// nullptr when none is asked for. Made if missing: who names a place for a
+/// cache wants one.
+Result<std::shared_ptr<cache::Cache>> OpenCache(const MountOptions& options) {
+  if (options.cache_directory.empty()) return std::shared_ptr<cache::Cache>();
+  std::error_code failed;
+  std::filesystem::create_directories(options.cache_directory, failed);
+  if (failed) {
+    return sys::ErrnoError(
+        failed.value(), "cache directory \"" + options.cache_directory + "\"");
+  }
+  cache::CacheOptions cache_options;
+  cache_options.directory = options.cache_directory;
+  cache_options.limits.bytes_max = options.cache_bytes_max;
+  DS_ASSIGN_OR_RETURN(auto cache, cache::Cache::Open(cache_options));
+  return std::shared_ptr<cache::Cache>(std::move(cache));
 }
 
 /// A FUSE mount of this process; gone at its end.
@@ -133,9 +151,11 @@ class LocalMount {
 
 Status Run(const MountOptions& options, std::stop_token stop) {
   DS_ASSIGN_OR_RETURN(const dataset::VolumeConfig config, ConfigOf(options));
-  DS_ASSIGN_OR_RETURN(const auto server,
-                      BucketServer::Open(config, FileSystemOptionsOf(options),
-                                         Deadline::After(kProbeTimeout)));
+  DS_ASSIGN_OR_RETURN(const auto cache, OpenCache(options));
+  DS_ASSIGN_OR_RETURN(
+      const auto server,
+      BucketServer::Open(config, FileSystemOptionsOf(options), cache,
+                         Deadline::After(kProbeTimeout)));
   DS_ASSIGN_OR_RETURN(
       LocalMount mount,
       LocalMount::Make(options.directory, options.read_only, options.source));

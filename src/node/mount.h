@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <string>
 
 namespace datashim::node {
@@ -22,6 +23,10 @@ struct MountOptions {
   /// Memory for read-ahead and uploads together.
   std::uint64_t memory_mib_max = 256;
   std::uint32_t readahead_kib = 1024;
+  /// Copies of what is read are kept there; empty: nowhere.
+  std::string cache_directory;
+  /// Of all copies. Beside that, 15 % of the disk stay free.
+  std::uint64_t cache_bytes_max = std::numeric_limits<std::uint64_t>::max();
   std::string log_level = "warn";
 };
 

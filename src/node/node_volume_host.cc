@@ -279,7 +279,7 @@ Result<NodeVolumeHost::Place> NodeVolumeHost::MountPlace(
   file_system.read_only = spec.read_only;
   DS_ASSIGN_OR_RETURN(
       auto server,
-      BucketServer::Open(config, file_system,
+      BucketServer::Open(config, file_system, nullptr,
                          deadline.Min(Deadline::After(kProbeTimeout))));
   DS_RETURN_IF_ERROR(keeper_.MakeDirectory(spec.target, deadline));
   DS_ASSIGN_OR_RETURN(sys::UniqueFd device, FreshMount(spec, deadline));

@@ -1,0 +1,294 @@
+// What the cache on the local disk does to reads: nothing but their speed.
+
+#include <stdlib.h>
+
+#include <atomic>
+#include <filesystem>
+#include <fstream>
+#include <random>
+#include <thread>
+
+#include "cache/cache.h"
+#include "fs/testing/file_system_fixture.h"
+
+namespace datashim::fs {
+namespace {
+
+using store::StoreCall;
+namespace stdfs = std::filesystem;
+
+constexpr std::size_t kMib = std::size_t{1} << 20;
+
+class CachedReadTest : public FileSystemTest {
+ protected:
+  CachedReadTest() {
+    std::string name =
+        (stdfs::temp_directory_path() / "datashim-cache-XXXXXX").string();
+    directory_ = ::mkdtemp(name.data());
+    cache_options_.directory = directory_;
+    cache_options_.limits = {.bytes_max = 100 * kMib,
+                             .disk_free_percent_min = 0};
+    OpenCache();
+  }
+  ~CachedReadTest() override {
+    fs_.reset();
+    cache_.reset();
+    stdfs::remove_all(directory_);
+  }
+
+  /// The process starts anew.
+  void OpenCache() {
+    fs_.reset();
+    cache_.reset();
+    cache_ = *cache::Cache::Open(cache_options_, clock_);
+    MountCached();
+  }
+  void MountCached(const std::string& origin = "origin") {
+    fs_.reset();
+    fs_ = MakeFileSystem(store_, TestOptions(), clock_,
+                         {cache_, origin, "prefix/"});
+  }
+
+  template <typename Condition>
+  static bool Eventually(const Condition& condition) {
+    const Deadline deadline = Deadline::After(std::chrono::seconds(20));
+    while (!condition()) {
+      if (deadline.HasPassed()) return false;
+      std::this_thread::yield();
+    }
+    return true;
+  }
+
+  cache::ObjectId IdOf(const std::string& key) {
+    const auto info = store_->Head(key, Deadline::Never());
+    return {"origin", "prefix/" + key, info->etag, info->size};
+  }
+  bool IsWhole(const std::string& key) {
+    const auto copy = cache_->Find(IdOf(key));
+    return copy && copy->whole();
+  }
+  bool BecomesWhole(const std::string& key) {
+    return Eventually([&] { return IsWhole(key); });
+  }
+  stdfs::path CacheFile(const std::string& key) {
+    return stdfs::path(directory_) / "datashim-cache/complete" /
+           cache::EntryName(IdOf(key));
+  }
+  std::uint64_t gets() { return store_->calls(StoreCall::kGet); }
+
+  std::string directory_;
+  cache::CacheOptions cache_options_;
+  std::shared_ptr<cache::Cache> cache_;
+};
+
+TEST_F(CachedReadTest, AFileThatWasReadIsOnTheDisk) {
+  for (const std::size_t size :
+       {std::size_t{128} << 10, kMib, 3 * kMib + 17, 20 * kMib}) {
+    const std::string key = "f" + std::to_string(size);
+    const std::string text = Pattern(size);
+    store_->PutText(key, text);
+    ASSERT_TRUE(*ReadFile(key) == text);
+    ASSERT_TRUE(BecomesWhole(key));
+    const std::uint64_t before = gets();
+    MountCached();
+    EXPECT_TRUE(*ReadFile(key) == text);
+    EXPECT_EQ(gets(), before);
+  }
+}
+
+TEST_F(CachedReadTest, ACopySurvivesARestart) {
+  const std::string text = Pattern(3 * kMib + 17);
+  store_->PutText("f", text);
+  ASSERT_TRUE(ReadFile("f").ok());
+  ASSERT_TRUE(BecomesWhole("f"));
+  const std::uint64_t before = gets();
+  OpenCache();
+  EXPECT_TRUE(*ReadFile("f") == text);
+  EXPECT_TRUE(BecomesWhole("f"));
+  EXPECT_EQ(gets(), before);
+}
+
+TEST_F(CachedReadTest, TheRestOfAFileIsFetchedInTheBackground) {
+  const std::string text = Pattern(8 * kMib);
+  store_->PutText("f", text);
+  const HandleId handle = *Open("f", kRead);
+  for (int i = 0; i < 4; ++i) {
+    ASSERT_TRUE(
+        ReadAt(handle, static_cast<std::uint64_t>(i) << 16, 1 << 16).ok());
+  }
+  ASSERT_TRUE(BecomesWhole("f"));
+  store_->FailNext(StoreCall::kGet, 1000, ErrorCode::kUnavailable);
+  EXPECT_TRUE(*ReadAll(handle) == text);
+  EXPECT_TRUE(Close(handle).ok());
+}
+
+TEST_F(CachedReadTest, TheBackgroundGoesOnWhenTheReaderHasGone) {
+  const std::string text = Pattern(8 * kMib);
+  store_->PutText("f", text);
+  const HandleId handle = *Open("f", kRead);
+  ASSERT_TRUE(ReadAt(handle, 0, 200'000).ok());
+  EXPECT_TRUE(Close(handle).ok());
+  EXPECT_TRUE(BecomesWhole("f"));
+  EXPECT_TRUE(*ReadFile("f") == text);
+}
+
+TEST_F(CachedReadTest, ALookIntoAFileDoesNotFetchItAll) {
+  store_->PutText("f", Pattern(8 * kMib));
+  const HandleId handle = *Open("f", kRead);
+  ASSERT_TRUE(ReadAt(handle, 0, 4096).ok());
+  ASSERT_TRUE(ReadAt(handle, 7 * kMib, 4096).ok());
+  EXPECT_TRUE(Close(handle).ok());
+  EXPECT_EQ(cache_->bytes_used(), 0u);
+}
+
+TEST_F(CachedReadTest, AFileThatIsReadInNoOrderIsCopiedToo) {
+  const std::string text = Pattern(4 * kMib);
+  store_->PutText("f", text);
+  const HandleId handle = *Open("f", kRead);
+  std::mt19937 random(3);
+  for (int i = 0; i < 100 && cache_->bytes_used() == 0; ++i) {
+    ASSERT_TRUE(ReadAt(handle, random() % (3 * kMib), 40'000).ok());
+  }
+  EXPECT_TRUE(BecomesWhole("f"));
+  EXPECT_TRUE(*ReadAll(handle) == text);
+  EXPECT_TRUE(Close(handle).ok());
+}
+
+TEST_F(CachedReadTest, ReadsThatAreWaitedForAreServedWhileTheDiskIsFilled) {
+  const std::string text = Pattern(8 * kMib);
+  store_->PutText("f", text);
+  const HandleId handle = *Open("f", kRead);
+  std::mt19937 random(4);
+  ASSERT_TRUE(ReadAt(handle, 0, 200'000).ok());
+  while (!IsWhole("f")) {
+    const std::uint64_t offset = random() % (7 * kMib);
+    ASSERT_TRUE(*ReadAt(handle, offset, 50'000) == text.substr(offset, 50'000));
+  }
+  EXPECT_TRUE(Close(handle).ok());
+}
+
+TEST_F(CachedReadTest, AnotherVersionIsNeverServedFromTheOldCopy) {
+  store_->PutText("f", Pattern(2 * kMib, 1));
+  ASSERT_TRUE(ReadFile("f").ok());
+  ASSERT_TRUE(BecomesWhole("f"));
+  MountCached();
+  ASSERT_TRUE(List("").ok());
+  const std::string text = Pattern(2 * kMib, 2);
+  store_->PutText("f", text);
+  // Not even while what is known of the old one is fresh.
+  EXPECT_EQ(ErrorOf(fs_->Open(InodeOf("f"), kRead)), FsError::kStale);
+  EXPECT_TRUE(*ReadFile("f") == text);
+}
+
+TEST_F(CachedReadTest, KeysThatMayNotReadGetNothingFromTheDisk) {
+  store_->PutText("f", Pattern(2 * kMib));
+  ASSERT_TRUE(ReadFile("f").ok());
+  ASSERT_TRUE(BecomesWhole("f"));
+  MountCached();
+  ASSERT_TRUE(List("").ok());  // They may list.
+  const InodeId inode = InodeOf("f");
+  store_->SetHook([](StoreCall call, const std::string&) -> Status {
+    if (call != StoreCall::kHead && call != StoreCall::kGet) return OkStatus();
+    return Error{ErrorCode::kPermissionDenied, "not these keys"};
+  });
+  auto open = fs_->Open(inode, kRead);
+  ASSERT_TRUE(open.ok());
+  EXPECT_EQ(ErrorOf(ReadAt(open->handle, 0, 100)), FsError::kPermission);
+  fs_->Release(open->handle);
+}
+
+TEST_F(CachedReadTest, AnotherBucketIsNotServed) {
+  store_->PutText("f", Pattern(2 * kMib));
+  ASSERT_TRUE(ReadFile("f").ok());
+  ASSERT_TRUE(BecomesWhole("f"));
+  MountCached("other");
+  const std::uint64_t before = gets();
+  ASSERT_TRUE(ReadFile("f").ok());
+  EXPECT_GT(gets(), before);
+}
+
+TEST_F(CachedReadTest, ADamagedCopyIsNeverServed) {
+  const std::string text = Pattern(3 * kMib);
+  store_->PutText("f", text);
+  ASSERT_TRUE(ReadFile("f").ok());
+  ASSERT_TRUE(BecomesWhole("f"));
+  fs_.reset();
+  cache_.reset();
+  {
+    std::fstream file(CacheFile("f"), std::ios::in | std::ios::out);
+    file.seekp(2 * kMib + 5);
+    file.put(static_cast<char>(text[2 * kMib + 5] ^ 1));
+  }
+  OpenCache();
+  EXPECT_TRUE(*ReadFile("f") == text);
+}
+
+TEST_F(CachedReadTest, ACacheThatFailsIsNoErrorOfReads) {
+  const std::string text = Pattern(3 * kMib);
+  store_->PutText("f", text);
+  stdfs::remove_all(stdfs::path(directory_) / "datashim-cache/filling");
+  for (int i = 0; i < 2; ++i) EXPECT_TRUE(*ReadFile("f") == text);
+  EXPECT_EQ(cache_->bytes_used(), 0u);
+}
+
+TEST_F(CachedReadTest, AFileThatDoesNotFitIsReadWithoutTheCache) {
+  cache_options_.limits.bytes_max = kMib;
+  OpenCache();
+  const std::string text = Pattern(3 * kMib);
+  store_->PutText("f", text);
+  EXPECT_TRUE(*ReadFile("f") == text);
+  EXPECT_EQ(cache_->bytes_used(), 0u);
+}
+
+TEST_F(CachedReadTest, FetchesThatFailEndTheCopyAndNoRead) {
+  const std::string text = Pattern(4 * kMib);
+  store_->PutText("f", text);
+  const HandleId handle = *Open("f", kRead);
+  ASSERT_TRUE(ReadAt(handle, 0, 100'000).ok());
+  store_->SetHook([](StoreCall call, const std::string&) -> Status {
+    if (call != StoreCall::kGet) return OkStatus();
+    return Error{ErrorCode::kUnavailable, "the store is down"};
+  });
+  (void)ReadAt(handle, 100'000, 100'000);
+  EXPECT_TRUE(Eventually([&] { return cache_->bytes_used() == 0; }));
+  store_->SetHook(nullptr);
+  EXPECT_TRUE(*ReadAll(handle) == text);
+  EXPECT_TRUE(Close(handle).ok());
+}
+
+// Files are filled, evicted and given up at all times, mounts end at any.
+TEST_F(CachedReadTest, ManyReadersAndALittleDisk) {
+  cache_options_.limits.bytes_max = 5 * kMib;
+  OpenCache();
+  constexpr std::size_t kFiles = 6;
+  for (std::size_t i = 0; i < kFiles; ++i) {
+    store_->PutText("f" + std::to_string(i),
+                    Pattern(2 * kMib, static_cast<unsigned>(i) + 1));
+  }
+  std::atomic<int> wrong = 0;
+  for (int round = 0; round < 6; ++round) {
+    MountCached();
+    std::vector<std::thread> readers;
+    for (unsigned reader = 0; reader < 4; ++reader) {
+      readers.emplace_back([&, reader] {
+        std::mt19937 random(static_cast<unsigned>(round) * 10 + reader);
+        for (int step = 0; step < 6; ++step) {
+          const auto file = static_cast<unsigned>(random() % kFiles);
+          const std::string text = Pattern(2 * kMib, file + 1);
+          const auto handle = Open("f" + std::to_string(file), kRead);
+          const std::uint64_t offset = random() % kMib;
+          const auto first = ReadAt(*handle, offset, 300'000);
+          wrong += !first.ok() || *first != text.substr(offset, 300'000);
+          if (random() % 2 > 0) wrong += *ReadAll(*handle) != text;
+          wrong += !Close(*handle).ok();
+        }
+      });
+    }
+    for (std::thread& reader : readers) reader.join();
+    EXPECT_LE(cache_->bytes_used(), 5 * kMib);
+  }
+  EXPECT_EQ(wrong, 0);
+}
+
+}  // namespace
+}  // namespace datashim::fs
