@@ -4,8 +4,10 @@
 #include <cstdio>
 #include <functional>
 #include <string>
+#include <vector>
 
 #include "base/log.h"
+#include "base/strings.h"
 #include "csi_controller/controller.h"
 #include "keeper/keeper.h"
 #include "node/mount.h"
@@ -23,6 +25,30 @@ void AddLogLevel(CLI::App& command, std::string& level) {
   command.add_option("--log-level", level, "Lines below it are dropped")
       ->check(CLI::IsMember({"debug", "info", "warn", "error"}))
       ->capture_default_str();
+}
+
+/// What Datasets may reach. Lists are comma-separated; an empty one is given as
+/// an empty argument.
+void AddPolicy(CLI::App& command, dataset::Policy& policy) {
+  const auto add = [&command](const char* name, std::vector<std::string>& list,
+                              const char* about) {
+    command.add_option_function<std::string>(
+        name,
+        [&list](const std::string& text) {
+          list.clear();
+          for (const std::string_view part : Split(text, ',')) {
+            if (!part.empty()) list.emplace_back(part);
+          }
+        },
+        about);
+  };
+  add("--dataset-types", policy.types, "Types that may be used; default: all");
+  add("--host-paths", policy.host_paths,
+      "Directories of nodes for the type HOST; default: /");
+  add("--host-paths-refused", policy.host_paths_refused,
+      "Directories that are the system's on these nodes");
+  add("--csi-drivers", policy.csi_drivers,
+      "Drivers of CSI volumes given by handle; default: *");
 }
 
 void AddOperator(CLI::App& app, Command& chosen) {
@@ -56,6 +82,7 @@ void AddOperator(CLI::App& app, Command& chosen) {
       ->capture_default_str();
   command->add_option("--health-port", options.health_port)
       ->capture_default_str();
+  AddPolicy(*command, options.policy);
   AddLogLevel(*command, options.log_level);
   command->callback([&chosen] {
     chosen = [] {

@@ -5,16 +5,12 @@
 #include <string_view>
 
 #include "base/strings.h"
+#include "dataset/volume_options.h"
 
 namespace datashim::csi {
 namespace {
 
 using ::csi::v1::VolumeCapability;
-
-// Mount options that ask for what every mount of ours is, or that change
-// nothing on it.
-constexpr std::array<std::string_view, 7> kMountFlags = {
-    "ro", "rw", "nosuid", "nodev", "noatime", "nodiratime", "relatime"};
 
 Error Invalid(std::string_view field, std::string_view why) {
   return {ErrorCode::kInvalidArgument,
@@ -63,8 +59,9 @@ Status CheckCapability(const VolumeCapability& capability) {
     return Invalid("volume_capability", "has no known access mode");
   }
   for (const std::string& flag : capability.mount().mount_flags()) {
-    if (std::find(kMountFlags.begin(), kMountFlags.end(), flag) ==
-        kMountFlags.end()) {
+    const auto& known = dataset::kBucketMountOptions;
+    if (std::find(std::begin(known), std::end(known), flag) ==
+        std::end(known)) {
       return Invalid("volume_capability",
                      "has the mount option " + JsonQuote(flag.substr(0, 64)) +
                          ", which is not supported; remove it from the volume");

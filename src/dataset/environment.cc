@@ -2,7 +2,7 @@
 
 #include <string>
 
-#include "base/strings.h"
+#include "base/check.h"
 
 namespace datashim::dataset {
 namespace {
@@ -17,33 +17,28 @@ SecretString BoolText(bool value) {
   return SecretString(value ? "true" : "false");
 }
 
-bool RemovesOnDelete(const Dataset& dataset) {
-  const auto label = dataset.labels.find("remove-on-delete");
-  return label != dataset.labels.end() &&
-         ParseBool(label->second).value_or(false);
-}
-
 }  // namespace
 
-StringMap ConfigMapData(const ResolvedSpec& spec) {
-  return {{"endpoint", spec.config.endpoint},
-          {"bucket", spec.config.bucket},
-          {"folder", Folder(spec.config)},
-          {"region", spec.config.region}};
+StringMap ConfigMapData(const VolumeConfig& config) {
+  return {{"endpoint", config.endpoint},
+          {"bucket", config.bucket},
+          {"folder", Folder(config)},
+          {"region", config.region}};
 }
 
-SecretData EnvSecretData(const Dataset& dataset, const ResolvedSpec& spec,
-                         const VolumeConfig& config) {
+SecretData EnvSecretData(const ResolvedSpec& spec, const VolumeConfig& config) {
+  const BucketSource* bucket = spec.bucket();
+  DS_CHECK(bucket != nullptr);
   SecretData data;
-  for (auto& [key, value] : ConfigMapData(spec)) {
+  for (auto& [key, value] : ConfigMapData(config)) {
     data[key] = SecretString(value);
   }
   data["accessKeyID"] = config.access_key_id;
   data["secretAccessKey"] = config.secret_access_key;
   data["readonly"] = BoolText(config.read_only);
   data["extract"] = BoolText(spec.extract);
-  data["provision"] = BoolText(spec.provision);
-  data["remove-on-delete"] = BoolText(RemovesOnDelete(dataset));
+  data["provision"] = BoolText(bucket->provision);
+  data["remove-on-delete"] = BoolText(bucket->remove_on_delete);
   return data;
 }
 

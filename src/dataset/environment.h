@@ -11,13 +11,13 @@
 namespace datashim::dataset {
 
 /// endpoint, bucket, folder, region.
-StringMap ConfigMapData(const ResolvedSpec& spec);
+StringMap ConfigMapData(const VolumeConfig& config);
 
 /// accessKeyID, secretAccessKey, and everything else that upstream writes:
 /// endpoint, bucket, folder, region, readonly, extract, provision,
 /// remove-on-delete.
-/// @param config spec.config with keys (WithKeysOf).
-SecretData EnvSecretData(const Dataset& dataset, const ResolvedSpec& spec,
-                         const VolumeConfig& config);
+/// @param config the bucket's config with keys (WithKeysOf).
+/// REQUIRES: the source is a bucket.
+SecretData EnvSecretData(const ResolvedSpec& spec, const VolumeConfig& config);
 
 }  // namespace datashim::dataset

@@ -5,49 +5,53 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/result.h"
 #include "dataset/dataset.h"
+#include "dataset/policy.h"
+#include "dataset/source.h"
 #include "dataset/volume_config.h"
 
 namespace datashim::dataset {
 
-/// A COS Dataset's spec, checked. Thread-compatible.
+/// A Dataset's spec, checked. Thread-compatible.
 struct ResolvedSpec {
-  /// The place. Holds keys only if they are inline.
-  VolumeConfig config;
-  /// The owner's Secret, in the Dataset's namespace; empty: config has the
-  /// keys, or the bucket is read anonymously.
-  std::string secret_name;
-  bool provision = false;  ///< Make the bucket if it is not there.
-  bool extract = false;    ///< spec.extract; only shown to pods.
+  VolumeShape shape;
+  Source source;
+  bool extract = false;  ///< spec.extract; only shown to pods.
   /// What is odd but harmless, such as an unknown key: one sentence each.
   std::vector<std::string> warnings;
 
-  bool HasInlineKeys() const {
-    return secret_name.empty() && !config.access_key_id.empty();
+  /// The source if it is of that type, else null.
+  const BucketSource* bucket() const {
+    return std::get_if<BucketSource>(&source);
   }
+  const CsiSource* csi() const { return std::get_if<CsiSource>(&source); }
 };
 
-/// @return kInvalidArgument for a wrong name or spec, kUnimplemented for a
+/// @return kInvalidArgument for a wrong name or spec, kPermissionDenied for
+///     what the cluster's administrator does not allow, kUnimplemented for a
 ///     type that this version does not support. Messages name the key
 ///     ("spec.local.endpoint: …") and hold no key's value that is secret.
-Result<ResolvedSpec> Validate(const Dataset& dataset);
+Result<ResolvedSpec> Validate(const Dataset& dataset,
+                              const Policy& policy = {});
 
-/// True if spec.local.readonly says so, without checking the rest.
+/// True if spec.local says so, without checking the rest.
 bool IsReadOnly(const Dataset& dataset);
 
 /// True for the types that come with a ConfigMap and a Secret for pods.
 bool HasEnvironment(const Dataset& dataset);
 
-/// spec.config with the keys of the owner's Secret: accessKeyID and
-/// secretAccessKey (both must be there; both empty is anonymous), and
-/// sessionToken if it is there. White space around a key, such as the newline
-/// of `echo key | base64`, is dropped.
-/// REQUIRES: spec.secret_name is not empty.
+/// True if the label or spec.local says that the data goes with the Dataset;
+/// the label, which upstream obeyed, wins.
+bool RemovesOnDelete(const Dataset& dataset);
+
+/// The bucket's config with the keys of the owner's Secret (keys.h).
+/// REQUIRES: bucket.secret_name is not empty.
 /// @return kFailedPrecondition, naming the Secret and the key.
-Result<VolumeConfig> WithKeysOf(const ResolvedSpec& spec,
+Result<VolumeConfig> WithKeysOf(const BucketSource& bucket,
                                 const SecretData& secret);
 
 }  // namespace datashim::dataset

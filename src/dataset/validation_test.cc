@@ -49,15 +49,15 @@ TEST(ValidateTest, ResolvesTheWholeSpec) {
   dataset.extract = "t";
   const auto spec = Validate(dataset);
   ASSERT_TRUE(spec.ok()) << spec.error().message;
-  EXPECT_EQ(spec->config.endpoint, "https://s3.example.com");
-  EXPECT_EQ(spec->config.bucket, "models");
-  EXPECT_EQ(spec->config.prefix, "team/llama/");
-  EXPECT_EQ(spec->config.region, "eu-de");
-  EXPECT_TRUE(spec->config.read_only);
-  EXPECT_TRUE(spec->provision);
+  EXPECT_EQ(spec->bucket()->config.endpoint, "https://s3.example.com");
+  EXPECT_EQ(spec->bucket()->config.bucket, "models");
+  EXPECT_EQ(spec->bucket()->config.prefix, "team/llama/");
+  EXPECT_EQ(spec->bucket()->config.region, "eu-de");
+  EXPECT_TRUE(spec->bucket()->config.read_only);
+  EXPECT_TRUE(spec->bucket()->provision);
   EXPECT_TRUE(spec->extract);
-  EXPECT_EQ(spec->secret_name, "keys");
-  EXPECT_FALSE(spec->HasInlineKeys());
+  EXPECT_EQ(spec->bucket()->secret_name, "keys");
+  EXPECT_FALSE(spec->bucket()->HasInlineKeys());
   EXPECT_THAT(spec->warnings, IsEmpty());
 }
 
@@ -65,10 +65,10 @@ TEST(ValidateTest, DefaultsAreUpstreams) {
   const auto spec =
       Validate(Make({{"readonly", ""}, {"provision", ""}, {"region", ""}}));
   ASSERT_TRUE(spec.ok()) << spec.error().message;
-  EXPECT_EQ(spec->config.prefix, "");
-  EXPECT_EQ(spec->config.region, "");
-  EXPECT_FALSE(spec->config.read_only);
-  EXPECT_FALSE(spec->provision);
+  EXPECT_EQ(spec->bucket()->config.prefix, "");
+  EXPECT_EQ(spec->bucket()->config.region, "");
+  EXPECT_FALSE(spec->bucket()->config.read_only);
+  EXPECT_FALSE(spec->bucket()->provision);
   EXPECT_FALSE(spec->extract);
 }
 
@@ -77,10 +77,10 @@ TEST(ValidateTest, TakesInlineKeys) {
                                    {"accessKeyID", "AKID"},
                                    {"secretAccessKey", "hush"}}));
   ASSERT_TRUE(spec.ok()) << spec.error().message;
-  EXPECT_EQ(spec->secret_name, "");
-  EXPECT_TRUE(spec->HasInlineKeys());
-  EXPECT_EQ(spec->config.access_key_id.Reveal(), "AKID");
-  EXPECT_EQ(spec->config.secret_access_key.Reveal(), "hush");
+  EXPECT_EQ(spec->bucket()->secret_name, "");
+  EXPECT_TRUE(spec->bucket()->HasInlineKeys());
+  EXPECT_EQ(spec->bucket()->config.access_key_id.Reveal(), "AKID");
+  EXPECT_EQ(spec->bucket()->config.secret_access_key.Reveal(), "hush");
 }
 
 TEST(ValidateTest, EmptyInlineKeysAreAnonymous) {
@@ -88,31 +88,34 @@ TEST(ValidateTest, EmptyInlineKeysAreAnonymous) {
                                    {"accessKeyID", ""},
                                    {"secretAccessKey", ""}}));
   ASSERT_TRUE(spec.ok()) << spec.error().message;
-  EXPECT_FALSE(spec->HasInlineKeys());
+  EXPECT_FALSE(spec->bucket()->HasInlineKeys());
 }
 
-TEST(ValidateTest, DataThatStaysIsWarnedOf) {
-  Dataset dataset = Make();
+TEST(RemovesOnDeleteTest, TheLabelWinsOverTheSpec) {
+  EXPECT_FALSE(RemovesOnDelete(Make()));
+  EXPECT_TRUE(RemovesOnDelete(Make({{"remove-on-delete", "true"}})));
+  EXPECT_TRUE(RemovesOnDelete(Make({{"removeOnDelete", "1"}})));
+  EXPECT_FALSE(RemovesOnDelete(Make({{"removeOnDelete", "false"}})));
+  Dataset dataset = Make({{"removeOnDelete", "true"}});
   dataset.labels["remove-on-delete"] = "false";
-  EXPECT_THAT(Validate(dataset).value().warnings, IsEmpty());
+  EXPECT_FALSE(RemovesOnDelete(dataset));
+  EXPECT_FALSE(Validate(dataset).value().bucket()->remove_on_delete);
+  dataset = Make();
   dataset.labels["remove-on-delete"] = "true";
-  EXPECT_THAT(Validate(dataset).value().warnings,
-              ElementsAre(HasSubstr("data in the bucket stays")));
+  EXPECT_TRUE(Validate(dataset).value().bucket()->remove_on_delete);
+  dataset.labels["remove-on-delete"] = "perhaps";
+  EXPECT_FALSE(RemovesOnDelete(dataset));
 }
 
 TEST(ValidateTest, OddKeysAreWarnedOf) {
-  const auto spec = Validate(Make({{"folder", "x"},
-                                   {"removeOnDelete", "true"},
-                                   {"read-only", "true"},
-                                   {"shoe-size", "44"}}));
+  const auto spec = Validate(
+      Make({{"folder", "x"}, {"read-only", "true"}, {"shoe-size", "44"}}));
   ASSERT_TRUE(spec.ok()) << spec.error().message;
   EXPECT_THAT(
       spec->warnings,
-      ElementsAre(
-          AllOf(StartsWith("spec.local.folder: "), HasSubstr("bucket")),
-          "spec.local.read-only: unknown key, did you mean readonly?",
-          AllOf(StartsWith("spec.local.removeOnDelete: "), HasSubstr("stays")),
-          "spec.local.shoe-size: unknown key, ignored"));
+      ElementsAre(AllOf(StartsWith("spec.local.folder: "), HasSubstr("bucket")),
+                  "spec.local.read-only: unknown key, did you mean readonly?",
+                  "spec.local.shoe-size: unknown key, ignored"));
 }
 
 struct Wrong {
@@ -128,14 +131,6 @@ const Wrong kWrong[] = {
     {{{"type", "s3"}}, "spec.local.type", "did you mean S3?"},
     {{{"type", "nfs"}}, "spec.local.type", "did you mean NFS?"},
     {{{"type", "teapot"}}, "spec.local.type", "it is COS"},
-    {{{"type", "NFS"}},
-     "spec.local.type",
-     "NFS is not supported yet",
-     ErrorCode::kUnimplemented},
-    {{{"type", "HOST"}},
-     "spec.local.type",
-     "HOST is not supported yet",
-     ErrorCode::kUnimplemented},
     {{{"type", "H3"}},
      "spec.local.type",
      "H3 is not supported yet",
@@ -158,6 +153,36 @@ const Wrong kWrong[] = {
     {{{"bucket", "a/b"}}, "spec.local.bucket"},
     {{{"bucket", "models/../x"}}, "spec.local.bucket", "folder"},
     {{{"region", "us east"}}, "spec.local.region", "us-east-1"},
+    {{{"ca-bundle", "No Name"}}, "spec.local.ca-bundle", "configmap/NAME"},
+    {{{"ca-bundle", "secret/"}}, "spec.local.ca-bundle", "secret/NAME"},
+    {{{"ca-bundle", "a/b/c"}}, "spec.local.ca-bundle", "ca.crt"},
+    {{{"ca-bundle", "ca"}, {"insecure-skip-tls-verify", "true"}},
+     "spec.local.ca-bundle",
+     "leave out one"},
+    {{{"insecure-skip-tls-verify", "y"}},
+     "spec.local.insecure-skip-tls-verify",
+     "'y'"},
+    {{{"path-style", "virtual"}}, "spec.local.path-style", "'virtual'"},
+    {{{"uid", "root"}}, "spec.local.uid", "'root'"},
+    {{{"uid", "4294967295"}}, "spec.local.uid", "4294967294"},
+    {{{"gid", "-1"}}, "spec.local.gid"},
+    {{{"file-mode", "0888"}}, "spec.local.file-mode", "0640"},
+    {{{"file-mode", "4755"}}, "spec.local.file-mode", "0640"},
+    {{{"dir-mode", "rwx"}}, "spec.local.dir-mode", "0640"},
+    {{{"metadata-ttl", "1d"}}, "spec.local.metadata-ttl", "30s"},
+    {{{"metadata-ttl", "25h"}}, "spec.local.metadata-ttl", "24h"},
+    {{{"metadata-ttl", "s"}}, "spec.local.metadata-ttl", "30s"},
+    {{{"size", "0Gi"}}, "spec.local.size", "10Gi"},
+    {{{"size", "10GB"}}, "spec.local.size", "10Gi"},
+    {{{"access-mode", "readwritemany"}},
+     "spec.local.access-mode",
+     "did you mean ReadWriteMany?"},
+    {{{"access-mode", "RWX"}}, "spec.local.access-mode", "ReadOnlyMany"},
+    {{{"mount-options", "noatime,suid"}},
+     "spec.local.mount-options",
+     "did you mean nosuid?"},
+    {{{"remove-on-delete", "yes"}}, "spec.local.remove-on-delete", "'yes'"},
+    {{{"session-token", "t"}}, "spec.local.secret-name", "two ways"},
     {{{"readonly", "yes"}}, "spec.local.readonly", "'yes'"},
     {{{"provision", "on"}}, "spec.local.provision", "'on'"},
     {{{"secret-name", nullptr}}, "spec.local.secret-name", "anonymous"},
@@ -238,6 +263,77 @@ TEST(ValidateErrorTest, OtherKindsOfDatasetsSaySo) {
   }
 }
 
+TEST(ValidateTest, TakesTheExtraKeysOfBuckets) {
+  const auto spec = Validate(Make({{"secret-name", nullptr},
+                                   {"accessKeyID", "AKID"},
+                                   {"secretAccessKey", "hush"},
+                                   {"session-token", "token"},
+                                   {"ca-bundle", "secret/store-ca/root.pem"},
+                                   {"path-style", "false"},
+                                   {"uid", "1000"},
+                                   {"gid", "100"},
+                                   {"file-mode", "0640"},
+                                   {"dir-mode", "750"},
+                                   {"metadata-ttl", "5m"},
+                                   {"size", "10Ti"},
+                                   {"access-mode", "ReadWriteOnce"},
+                                   {"mount-options", "noatime, nosuid"}}));
+  ASSERT_TRUE(spec.ok()) << spec.error().message;
+  EXPECT_THAT(spec->warnings, IsEmpty());
+  const BucketSource& bucket = *spec->bucket();
+  EXPECT_EQ(bucket.config.session_token.Reveal(), "token");
+  ASSERT_TRUE(bucket.ca_bundle);
+  EXPECT_EQ(bucket.ca_bundle->kind, ObjectField::Kind::kSecret);
+  EXPECT_EQ(bucket.ca_bundle->name, "store-ca");
+  EXPECT_EQ(bucket.ca_bundle->key, "root.pem");
+  EXPECT_FALSE(bucket.config.path_style);
+  const FileOptions files{.uid = 1000,
+                          .gid = 100,
+                          .file_mode = 0640,
+                          .directory_mode = 0750,
+                          .metadata_ttl = std::chrono::seconds(300)};
+  EXPECT_EQ(bucket.config.files, files);
+  EXPECT_EQ(spec->shape.size, "10Ti");
+  EXPECT_EQ(spec->shape.access_mode, "ReadWriteOnce");
+  EXPECT_THAT(spec->shape.mount_options, ElementsAre("noatime", "nosuid"));
+  EXPECT_FALSE(spec->shape.read_only);
+}
+
+TEST(ValidateTest, ExtraKeysHaveDefaults) {
+  const auto spec = Validate(Make({{"ca-bundle", "ca"}, {"path-style", ""}}));
+  ASSERT_TRUE(spec.ok()) << spec.error().message;
+  const BucketSource& bucket = *spec->bucket();
+  EXPECT_EQ(bucket.ca_bundle->kind, ObjectField::Kind::kEither);
+  EXPECT_EQ(bucket.ca_bundle->key, "ca.crt");
+  EXPECT_TRUE(bucket.config.path_style);
+  EXPECT_EQ(bucket.config.files, FileOptions());
+  EXPECT_EQ(spec->shape.size, "5Gi");
+  EXPECT_EQ(spec->shape.access_mode, "ReadWriteMany");
+  EXPECT_THAT(spec->shape.mount_options, IsEmpty());
+}
+
+TEST(ValidateTest, EachWayToReadOnlyIsReadOnly) {
+  const std::vector<Change> ways[] = {{{"readonly", "true"}},
+                                      {{"mount-options", "ro"}},
+                                      {{"access-mode", "ReadOnlyMany"}}};
+  for (const auto& way : ways) {
+    Dataset dataset = Make();
+    for (const auto& [key, value] : way) (*dataset.local)[key] = value;
+    const auto spec = Validate(dataset);
+    ASSERT_TRUE(spec.ok()) << spec.error().message;
+    EXPECT_TRUE(spec->shape.read_only) << way[0].first;
+    EXPECT_TRUE(spec->bucket()->config.read_only) << way[0].first;
+    EXPECT_EQ(spec->shape.access_mode, "ReadOnlyMany") << way[0].first;
+  }
+}
+
+TEST(ValidateTest, AnUncheckedServerIsWarnedOf) {
+  const auto spec = Validate(Make({{"insecure-skip-tls-verify", "true"}}));
+  ASSERT_TRUE(spec.ok()) << spec.error().message;
+  EXPECT_TRUE(spec->bucket()->config.insecure_skip_tls_verify);
+  EXPECT_THAT(spec->warnings, ElementsAre(HasSubstr("prefer ca-bundle")));
+}
+
 TEST(ValidateTest, LocalWinsOverRemote) {
   Dataset dataset = Make();
   dataset.remote = StringMap{{"type", "CatalogEntry"}};
@@ -260,19 +356,29 @@ TEST(HasEnvironmentTest, OnlyOfBuckets) {
   EXPECT_FALSE(HasEnvironment(Dataset()));
 }
 
-ResolvedSpec SpecWithSecret() {
-  auto spec = Validate(Make({{"bucket", "models/a/b"}}));
-  return *std::move(spec);
+BucketSource SourceWithSecret() {
+  return *Validate(Make({{"bucket", "models/a/b"}})).value().bucket();
 }
 
 TEST(WithKeysOfTest, TakesTheOwnersKeys) {
-  const auto config =
-      WithKeysOf(SpecWithSecret(), {{"accessKeyID", SecretString("AKID\n")},
-                                    {"secretAccessKey", SecretString(" hush")},
-                                    {"sessionToken", SecretString("token")},
-                                    {"other", SecretString("x")}});
+  const auto config = WithKeysOf(SourceWithSecret(),
+                                 {{"accessKeyID", SecretString("AKID\n")},
+                                  {"secretAccessKey", SecretString(" hush")},
+                                  {"sessionToken", SecretString("token")},
+                                  {"other", SecretString("x")}});
   ASSERT_TRUE(config.ok()) << config.error().message;
   EXPECT_EQ(config->bucket, "models");
+  EXPECT_EQ(config->access_key_id.Reveal(), "AKID");
+  EXPECT_EQ(config->secret_access_key.Reveal(), "hush");
+  EXPECT_EQ(config->session_token.Reveal(), "token");
+}
+
+TEST(WithKeysOfTest, TakesTheNamesOfAwsTools) {
+  const auto config = WithKeysOf(
+      SourceWithSecret(), {{"AWS_ACCESS_KEY_ID", SecretString("AKID")},
+                           {"AWS_SECRET_ACCESS_KEY", SecretString("hush")},
+                           {"AWS_SESSION_TOKEN", SecretString("token")}});
+  ASSERT_TRUE(config.ok()) << config.error().message;
   EXPECT_EQ(config->access_key_id.Reveal(), "AKID");
   EXPECT_EQ(config->secret_access_key.Reveal(), "hush");
   EXPECT_EQ(config->session_token.Reveal(), "token");
@@ -290,7 +396,7 @@ TEST(WithKeysOfTest, NamesSecretAndKey) {
         {"secretAccessKey", SecretString("hush hush")}},
        "Secret keys: secretAccessKey: must be printable"}};
   for (const auto& [secret, message] : cases) {
-    const auto config = WithKeysOf(SpecWithSecret(), secret);
+    const auto config = WithKeysOf(SourceWithSecret(), secret);
     ASSERT_FALSE(config.ok()) << message;
     EXPECT_EQ(config.error().code, ErrorCode::kFailedPrecondition);
     EXPECT_THAT(config.error().message,
@@ -299,18 +405,19 @@ TEST(WithKeysOfTest, NamesSecretAndKey) {
 }
 
 TEST(EnvironmentTest, HasUpstreamsKeys) {
-  const ResolvedSpec spec = SpecWithSecret();
-  EXPECT_EQ(ConfigMapData(spec), (StringMap{{"endpoint", "http://minio:9000"},
-                                            {"bucket", "models"},
-                                            {"folder", "a/b"},
-                                            {"region", ""}}));
-  Dataset dataset = Make();
+  Dataset dataset = Make({{"bucket", "models/a/b"}});
   dataset.labels["remove-on-delete"] = "true";
-  VolumeConfig config = spec.config;
+  const ResolvedSpec spec = Validate(dataset).value();
+  EXPECT_EQ(ConfigMapData(spec.bucket()->config),
+            (StringMap{{"endpoint", "http://minio:9000"},
+                       {"bucket", "models"},
+                       {"folder", "a/b"},
+                       {"region", ""}}));
+  VolumeConfig config = spec.bucket()->config;
   config.access_key_id = SecretString("AKID");
   config.secret_access_key = SecretString("hush");
   StringMap shown;
-  for (const auto& [key, value] : EnvSecretData(dataset, spec, config)) {
+  for (const auto& [key, value] : EnvSecretData(spec, config)) {
     shown[key] = value.Reveal();
   }
   EXPECT_EQ(shown, (StringMap{{"accessKeyID", "AKID"},

@@ -8,7 +8,9 @@
 #include <string_view>
 
 #include "base/strings.h"
+#include "dataset/keys.h"
 #include "dataset/location.h"
+#include "dataset/volume_options.h"
 
 namespace datashim::dataset {
 namespace {
@@ -42,20 +44,6 @@ Result<bool> Bool(const SecretData& data, std::string_view key,
   return *value;
 }
 
-Result<SecretString> Key(const SecretData& data, std::string_view key,
-                         bool required) {
-  const auto found = data.find(key);
-  if (found == data.end()) {
-    if (!required) return SecretString();
-    return Error{ErrorCode::kInvalidArgument,
-                 std::string(key) +
-                     ": is missing; for anonymous access let it be empty"};
-  }
-  Result<SecretString> value = ParseKey(found->second);
-  if (!value.ok()) return value.error().Wrap(key);
-  return value;
-}
-
 Status ReadPlace(const SecretData& data, VolumeConfig& config) {
   DS_ASSIGN_OR_RETURN(const std::string endpoint, Text(data, "endpoint"));
   if (!endpoint.empty()) {
@@ -81,8 +69,53 @@ Status ReadPlace(const SecretData& data, VolumeConfig& config) {
   return OkStatus();
 }
 
+/// `out` = parse(value), unless the key is absent or empty.
+template <typename Parse, typename T>
+Status ReadOptional(const SecretData& data, std::string_view key, Parse parse,
+                    T& out) {
+  DS_ASSIGN_OR_RETURN(const std::string text, Text(data, key));
+  if (text.empty()) return OkStatus();
+  auto parsed = parse(text);
+  if (!parsed.ok()) return parsed.error().Wrap(key);
+  out = *std::move(parsed);
+  return OkStatus();
+}
+
+Status ReadFiles(const SecretData& data, FileOptions& files) {
+  DS_RETURN_IF_ERROR(ReadOptional(data, "uid", ParseId, files.uid));
+  DS_RETURN_IF_ERROR(ReadOptional(data, "gid", ParseId, files.gid));
+  DS_RETURN_IF_ERROR(
+      ReadOptional(data, "fileMode", ParseMode, files.file_mode));
+  DS_RETURN_IF_ERROR(
+      ReadOptional(data, "dirMode", ParseMode, files.directory_mode));
+  return ReadOptional(data, "metadataTTL", ParseTtl, files.metadata_ttl);
+}
+
 SecretString BoolText(bool value) {
   return SecretString(value ? "true" : "false");
+}
+
+std::string ModeText(std::uint32_t mode) {
+  std::string text = "0";
+  for (int shift = 6; shift >= 0; shift -= 3) {
+    text += static_cast<char>('0' + ((mode >> shift) & 7));
+  }
+  return text;
+}
+
+/// Everything but the place that makes a mount another one.
+SecretData LookOf(const VolumeConfig& config) {
+  SecretData look;
+  look["pathStyle"] = BoolText(config.path_style);
+  look["caBundle"] = SecretString(config.ca_bundle_pem);
+  look["insecureSkipTLSVerify"] = BoolText(config.insecure_skip_tls_verify);
+  look["uid"] = SecretString(std::to_string(config.files.uid));
+  look["gid"] = SecretString(std::to_string(config.files.gid));
+  look["fileMode"] = SecretString(ModeText(config.files.file_mode));
+  look["dirMode"] = SecretString(ModeText(config.files.directory_mode));
+  look["metadataTTL"] =
+      SecretString(std::to_string(config.files.metadata_ttl.count()));
+  return look;
 }
 
 }  // namespace
@@ -92,6 +125,13 @@ std::string VolumeConfig::LocationId() const {
   for (const std::string* part : {&endpoint, &bucket, &prefix, &region}) {
     place += *part;
     place += '\0';  // In no part: checked where they are parsed.
+  }
+  // What is not the default only, so that new options do not move old mounts.
+  static const SecretData kDefaultLook = LookOf(VolumeConfig());
+  for (const auto& [key, value] : LookOf(*this)) {
+    if (value == kDefaultLook.at(key)) continue;
+    place += key + '=' + value.Reveal();
+    place += '\0';
   }
   // Tells places of one volume apart; nobody gains by a collision but its own
   // author.
@@ -108,15 +148,12 @@ std::string VolumeConfig::LocationId() const {
 SecretData VolumeConfig::ToSecretData() const {
   std::string folder = prefix;
   if (!folder.empty()) folder.pop_back();
-  SecretData data;
+  SecretData data = LookOf(*this);
   data["endpoint"] = SecretString(endpoint);
   data["bucket"] = SecretString(bucket);
   data["folder"] = SecretString(std::move(folder));
   data["region"] = SecretString(region);
   data["readonly"] = BoolText(read_only);
-  data["pathStyle"] = BoolText(path_style);
-  data["caBundle"] = SecretString(ca_bundle_pem);
-  data["insecureSkipTLSVerify"] = BoolText(insecure_skip_tls_verify);
   data["accessKeyID"] = access_key_id;
   data["secretAccessKey"] = secret_access_key;
   data["sessionToken"] = session_token;
@@ -132,12 +169,8 @@ Result<VolumeConfig> VolumeConfig::FromSecretData(const SecretData& data) {
                       Text(data, "caBundle", kCaBundleBytesMax));
   DS_ASSIGN_OR_RETURN(config.insecure_skip_tls_verify,
                       Bool(data, "insecureSkipTLSVerify", false));
-  DS_ASSIGN_OR_RETURN(config.access_key_id, Key(data, "accessKeyID", true));
-  DS_ASSIGN_OR_RETURN(config.secret_access_key,
-                      Key(data, "secretAccessKey", true));
-  DS_RETURN_IF_ERROR(
-      CheckKeyPair(config.access_key_id, config.secret_access_key));
-  DS_ASSIGN_OR_RETURN(config.session_token, Key(data, "sessionToken", false));
+  DS_RETURN_IF_ERROR(ReadFiles(data, config.files));
+  DS_RETURN_IF_ERROR(ReadKeys(data, config));
   return config;
 }
 

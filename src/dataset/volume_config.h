@@ -5,6 +5,8 @@
 
 #pragma once
 
+#include <chrono>
+#include <cstdint>
 #include <map>
 #include <string>
 
@@ -16,6 +18,18 @@ namespace datashim::dataset {
 /// The data of a Secret, base64 decoded.
 using SecretData = std::map<std::string, SecretString, std::less<>>;
 
+/// How files look in a mount: a bucket knows neither owners nor modes.
+struct FileOptions {
+  std::uint32_t uid = 0;
+  std::uint32_t gid = 0;
+  std::uint32_t file_mode = 0666;
+  std::uint32_t directory_mode = 0777;
+  /// How long names and attributes are served without asking the store.
+  std::chrono::seconds metadata_ttl{1};
+
+  friend bool operator==(const FileOptions&, const FileOptions&) = default;
+};
+
 /// Where a volume's data is and which keys open it. Thread-compatible.
 struct VolumeConfig {
   std::string endpoint;  ///< URL with scheme; empty: AWS for the region.
@@ -26,18 +40,21 @@ struct VolumeConfig {
   bool path_style = true;     ///< false: virtual-host style.
   std::string ca_bundle_pem;  ///< Empty: the system's authorities.
   bool insecure_skip_tls_verify = false;
+  FileOptions files;
 
   SecretString access_key_id;  ///< Empty, with secret_access_key: anonymous.
   SecretString secret_access_key;
   SecretString session_token;
 
-  /// Identifies the place (endpoint, bucket, prefix, region), not the keys:
-  /// one FUSE mount per (volume, location). 16 hex digits of XXH64 or SHA-256.
+  /// Identifies the place and how it is reached and shown (all but the keys and
+  /// read_only): one FUSE mount per (volume, location), so that pods made after
+  /// a change see it and those from before stay as they are. 16 hex digits.
   std::string LocationId() const;
 
   /// The Secret's data: keys endpoint, bucket, folder, region, readonly,
-  /// pathStyle, caBundle, insecureSkipTLSVerify, accessKeyID, secretAccessKey,
-  /// sessionToken (upstream's names where it has one).
+  /// pathStyle, caBundle, insecureSkipTLSVerify, uid, gid, fileMode, dirMode,
+  /// metadataTTL, accessKeyID, secretAccessKey, sessionToken (upstream's names
+  /// where it has one).
   SecretData ToSecretData() const;
 
   /// kInvalidArgument, naming the key, for what is missing or wrong. Also

@@ -46,6 +46,11 @@ TEST(VolumeConfigTest, WhatIsWrittenIsRead) {
   config.access_key_id = SecretString("AKID");
   config.secret_access_key = SecretString("hush-hush");
   config.session_token = SecretString("token");
+  config.files = {.uid = 1000,
+                  .gid = 0,
+                  .file_mode = 0604,
+                  .directory_mode = 0750,
+                  .metadata_ttl = std::chrono::seconds(90)};
 
   const auto read = VolumeConfig::FromSecretData(config.ToSecretData());
   ASSERT_TRUE(read.ok()) << read.error().message;
@@ -60,6 +65,7 @@ TEST(VolumeConfigTest, WhatIsWrittenIsRead) {
   EXPECT_EQ(read->access_key_id, config.access_key_id);
   EXPECT_EQ(read->secret_access_key, config.secret_access_key);
   EXPECT_EQ(read->session_token, config.session_token);
+  EXPECT_EQ(read->files, config.files);
 }
 
 TEST(VolumeConfigTest, FolderIsWrittenAsUpstreamDoes) {
@@ -77,6 +83,7 @@ TEST(VolumeConfigTest, DefaultsOfAUsersOwnSecret) {
   EXPECT_FALSE(config->read_only);
   EXPECT_TRUE(config->path_style);
   EXPECT_FALSE(config->insecure_skip_tls_verify);
+  EXPECT_EQ(config->files, FileOptions());
 }
 
 TEST(VolumeConfigTest, TolerantOfSlashesNewlinesAndOtherKeys) {
@@ -136,6 +143,11 @@ TEST(VolumeConfigTest, NamesTheWrongKeyAndHidesSecrets) {
       {"readonly", "yes"},
       {"pathStyle", "no"},
       {"insecureSkipTLSVerify", "2"},
+      {"uid", "-1"},
+      {"gid", "x"},
+      {"fileMode", "9"},
+      {"dirMode", "0799"},
+      {"metadataTTL", "1w"},
       {"accessKeyID", nullptr},
       {"accessKeyID", "with space"},
       {"accessKeyID", "new\nline"},
@@ -175,13 +187,13 @@ TEST(LocationIdTest, IsStableAcrossReleases) {
   EXPECT_EQ(config.LocationId(), "62fd951a777159f0");
 }
 
-TEST(LocationIdTest, DependsOnThePlaceAndNothingElse) {
+TEST(LocationIdTest, DependsOnPlaceAndLookAndNothingElse) {
   VolumeConfig base;
   base.endpoint = "http://a";
   base.bucket = "bucket";
   base.prefix = "p/";
   base.region = "r";
-  std::vector<VolumeConfig> others(6, base);
+  std::vector<VolumeConfig> others(13, base);
   others[0].endpoint = "http://b";
   others[1].bucket = "bucket2";
   others[2].prefix = "";
@@ -189,6 +201,14 @@ TEST(LocationIdTest, DependsOnThePlaceAndNothingElse) {
   others[4].region = "s";
   others[5].prefix = "";
   others[5].region = "p/r";  // The parts must not run together.
+  // How it is reached and shown: mounts from before a change stay as they are.
+  others[6].path_style = false;
+  others[7].ca_bundle_pem = "PEM";
+  others[8].insecure_skip_tls_verify = true;
+  others[9].files.uid = 1;
+  others[10].files.file_mode = 0600;
+  others[11].files.directory_mode = 0700;
+  others[12].files.metadata_ttl = std::chrono::seconds(0);
   for (const VolumeConfig& other : others) {
     EXPECT_NE(other.LocationId(), base.LocationId());
   }

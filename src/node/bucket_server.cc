@@ -19,6 +19,16 @@ fs::DiskCache DiskCacheOf(const dataset::VolumeConfig& config,
           config.prefix};
 }
 
+fs::FileSystemOptions WithFilesOf(const dataset::VolumeConfig& config,
+                                  fs::FileSystemOptions options) {
+  options.uid = config.files.uid;
+  options.gid = config.files.gid;
+  options.file_mode = config.files.file_mode;
+  options.directory_mode = config.files.directory_mode;
+  options.metadata_ttl = config.files.metadata_ttl;
+  return options;
+}
+
 }  // namespace
 
 Result<std::unique_ptr<BucketServer>> BucketServer::Open(
@@ -33,8 +43,8 @@ Result<std::unique_ptr<BucketServer>> BucketServer::Open(
   DS_ASSIGN_OR_RETURN(
       auto store, s3::MakeObjectStore(client, config.bucket, config.prefix));
   auto file_system =
-      fs::MakeFileSystem(std::move(store), options, SystemClock(),
-                         DiskCacheOf(config, std::move(cache)));
+      fs::MakeFileSystem(std::move(store), WithFilesOf(config, options),
+                         SystemClock(), DiskCacheOf(config, std::move(cache)));
   return std::unique_ptr<BucketServer>(new BucketServer(
       std::move(credentials), std::move(client), std::move(file_system)));
 }

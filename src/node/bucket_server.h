@@ -24,7 +24,8 @@ namespace datashim::node {
 class BucketServer {
  public:
   /// Makes client and file system, and asks the bucket whether these keys may
-  /// list it. Copies of what is read are kept in `cache`, if there is one.
+  /// list it. How files look is said by `config`, the rest by `options`. Copies
+  /// of what is read are kept in `cache`, if there is one.
   /// @return the errors of S3Client::ProbeBucket, or kInvalidArgument.
   static Result<std::unique_ptr<BucketServer>> Open(
       const dataset::VolumeConfig& config, const fs::FileSystemOptions& options,

@@ -44,6 +44,8 @@ Result<dataset::VolumeConfig> ConfigOf(const MountOptions& options) {
   config.region = options.region;
   config.read_only = options.read_only;
   config.path_style = !options.virtual_host_style;
+  config.files.metadata_ttl =
+      std::chrono::seconds(options.metadata_ttl_seconds);
   if (!options.ca_bundle_path.empty()) {
     DS_ASSIGN_OR_RETURN(
         config.ca_bundle_pem,
@@ -64,7 +66,6 @@ Result<dataset::VolumeConfig> ConfigOf(const MountOptions& options) {
 fs::FileSystemOptions FileSystemOptionsOf(const MountOptions& options) {
   fs::FileSystemOptions result;
   result.read_only = options.read_only;
-  result.metadata_ttl = std::chrono::seconds(options.metadata_ttl_seconds);
   result.memory_bytes_max = options.memory_mib_max << 20;
   return result;
 }

@@ -20,10 +20,12 @@ void ForgetLastApplied(kube::Json& object) {
   }
 }
 
-/// Volumes of other drivers are only names to us.
+/// Volumes that somebody else made are only names to us.
 void TrimVolume(kube::Json& volume) {
   ForgetLastApplied(volume);
-  if (kube::StringAt(volume, {"spec", "csi", "driver"}) == kDriverName) return;
+  if (kube::AnnotationOf(volume, kProvisionedByAnnotation) == kDriverName) {
+    return;
+  }
   volume.erase("spec");
   volume.erase("status");
   kube::Json& metadata = volume["metadata"];

@@ -56,25 +56,26 @@ struct DatasetController::Pass {
   kube::Json wanted_claim;
   kube::Json wanted_env_secret;
 
-  void ParseSpec();
+  void ParseSpec(const dataset::Policy& policy);
   void Look();
 };
 
-void DatasetController::Pass::ParseSpec() {
+void DatasetController::Pass::ParseSpec(const dataset::Policy& policy) {
   auto parsed = dataset::ParseDataset(object);
   if (!parsed.ok()) {
     seen.spec_problem = parsed.error().message;
     return;
   }
   dataset = *std::move(parsed);
-  auto validated = dataset::Validate(dataset);
+  auto validated = dataset::Validate(dataset, policy);
   if (!validated.ok()) {
     seen.spec_problem = validated.error().message;
     return;
   }
   spec = *std::move(validated);
   const DatasetSource source{object, dataset, *spec};
-  wanted_config_map = BuildConfigMap(source);
+  seen.config_map_wanted = spec->bucket() != nullptr;
+  if (seen.config_map_wanted) wanted_config_map = BuildConfigMap(source);
   wanted_claim = BuildClaim(source);
 }
 
@@ -91,11 +92,13 @@ void DatasetController::Pass::Look() {
 
 DatasetController::DatasetController(kube::Client& client, ClusterView& view,
                                      const VolumeReports& reports,
-                                     kube::EventRecorder& events, Clock& clock)
+                                     kube::EventRecorder& events,
+                                     dataset::Policy policy, Clock& clock)
     : client_(client),
       view_(view),
       reports_(reports),
       events_(events),
+      policy_(std::move(policy)),
       clock_(clock) {}
 
 Result<kube::Outcome> DatasetController::Reconcile(const kube::ObjectKey& key,
@@ -107,7 +110,7 @@ Result<kube::Outcome> DatasetController::Reconcile(const kube::ObjectKey& key,
   pass.object = *object;
   pass.key = key;
   pass.uid = kube::UidOf(*object);
-  pass.ParseSpec();
+  pass.ParseSpec(policy_);
   DS_RETURN_IF_ERROR(Observe(pass, deadline));
   for (int steps = 0; steps < kStepsMax; ++steps) {
     const auto step = NextStep(pass.seen);
@@ -147,24 +150,29 @@ Status DatasetController::ObserveEnvSecret(Pass& pass, Deadline deadline) {
   if (kube::AnnotationOf(pass.object, kEnvSecretAnnotation).empty()) {
     return OkStatus();
   }
+  const dataset::BucketSource* bucket =
+      pass.spec ? pass.spec->bucket() : nullptr;
+  if (pass.spec && bucket == nullptr) return OkStatus();
   // An owner whose own Secret has the Dataset's name needs no second one: pods
   // get its keys.
-  if (pass.spec && pass.spec->secret_name == pass.key.name) return OkStatus();
+  if (bucket != nullptr && bucket->secret_name == pass.key.name) {
+    return OkStatus();
+  }
 
   DS_ASSIGN_OR_RETURN(auto secret,
                       client_.Find(kube::kSecrets, pass.key, deadline));
   if (secret) pass.env_secret = Share(*std::move(secret));
   pass.seen.env_secret_wanted = true;
-  if (!pass.spec || pass.seen.being_deleted) return OkStatus();
+  if (bucket == nullptr || pass.seen.being_deleted) return OkStatus();
 
-  dataset::VolumeConfig config = pass.spec->config;
-  if (!pass.spec->secret_name.empty()) {
-    DS_ASSIGN_OR_RETURN(const auto owned, client_.Find(kube::kSecrets,
-                                                       {pass.key.namespace_name,
-                                                        pass.spec->secret_name},
-                                                       deadline));
+  dataset::VolumeConfig config = bucket->config;
+  if (!bucket->secret_name.empty()) {
+    DS_ASSIGN_OR_RETURN(
+        const auto owned,
+        client_.Find(kube::kSecrets,
+                     {pass.key.namespace_name, bucket->secret_name}, deadline));
     auto with_keys = dataset::WithKeysOf(
-        *pass.spec, owned ? SecretDataOf(*owned) : dataset::SecretData{});
+        *bucket, owned ? SecretDataOf(*owned) : dataset::SecretData{});
     if (!with_keys.ok()) {
       // The provisioner tells what is wrong with the owner's Secret.
       pass.seen.env_secret_wanted =
@@ -284,7 +292,8 @@ Status DatasetController::DeleteChild(const kube::ResourceType& type,
 Status DatasetController::WriteStatus(Pass& pass, Deadline deadline) {
   const DatasetStatus status = DescribeDataset(pass.seen);
   const std::vector<DatasetEvent> events =
-      EventsFor(pass.object, status, pass.spec && pass.spec->HasInlineKeys());
+      EventsFor(pass.object, status,
+                pass.spec ? NotesOn(*pass.spec) : std::vector<DatasetEvent>());
   if (!SetStatus(pass.object, status, clock_.WallNow())) return OkStatus();
 
   const auto written = client_.UpdateStatus(kDatasets, pass.object, deadline);

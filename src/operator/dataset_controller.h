@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/result.h"
 #include "dataset/dataset.h"
+#include "dataset/policy.h"
 #include "dataset/validation.h"
 #include "kube/client.h"
 #include "kube/controller.h"
@@ -26,10 +27,10 @@ namespace datashim::controllers {
 /// number of times, and goes on where a process before it ended.
 class DatasetController {
  public:
-  /// Everything given outlives the controller.
+  /// Everything given by reference outlives the controller.
   DatasetController(kube::Client& client, ClusterView& view,
                     const VolumeReports& reports, kube::EventRecorder& events,
-                    Clock& clock);
+                    dataset::Policy policy, Clock& clock);
 
   /// Brings one Dataset nearer to its spec. Errors are those of kube::Client;
   /// they mean "try again".
@@ -55,6 +56,7 @@ class DatasetController {
   ClusterView& view_;
   const VolumeReports& reports_;
   kube::EventRecorder& events_;
+  const dataset::Policy policy_;
   Clock& clock_;
 };
 

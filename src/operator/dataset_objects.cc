@@ -2,6 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "base/check.h"
 #include "dataset/environment.h"
 #include "operator/names.h"
 #include "operator/volume_plan.h"
@@ -29,6 +30,12 @@ bool Includes(const kube::Json* map, const kube::Json* wanted) {
   return true;
 }
 
+/// Empty for a volume that we describe.
+std::string StorageClassOf(const dataset::ResolvedSpec& spec) {
+  if (spec.bucket() != nullptr) return std::string(kStorageClassName);
+  return spec.csi() != nullptr ? spec.csi()->storage_class : std::string();
+}
+
 bool SameData(const kube::Json& object, const kube::Json& desired) {
   const kube::Json* data = kube::Field(object, {"data"});
   const kube::Json* wanted = kube::Field(desired, {"data"});
@@ -40,19 +47,22 @@ bool SameData(const kube::Json& object, const kube::Json& desired) {
 
 kube::Json BuildConfigMap(const DatasetSource& source) {
   kube::Json config_map = MakeChild(kube::kConfigMaps, source);
-  config_map["data"] = dataset::ConfigMapData(source.spec);
+  const dataset::BucketSource* bucket = source.spec.bucket();
+  DS_CHECK(bucket != nullptr);
+  config_map["data"] = dataset::ConfigMapData(bucket->config);
   return config_map;
 }
 
 kube::Json BuildClaim(const DatasetSource& source) {
   kube::Json claim = MakeChild(kube::kPersistentVolumeClaims, source);
-  claim["metadata"]["annotations"] = {
-      {kLocationAnnotation, source.spec.config.LocationId()}};
-  const bool read_only = source.spec.config.read_only;
-  claim["spec"]["accessModes"] =
-      kube::Json::array({read_only ? "ReadOnlyMany" : "ReadWriteMany"});
-  claim["spec"]["storageClassName"] = kStorageClassName;
-  claim["spec"]["resources"]["requests"]["storage"] = kClaimCapacity;
+  const dataset::ResolvedSpec& spec = source.spec;
+  if (spec.bucket() != nullptr) {
+    claim["metadata"]["annotations"] = {
+        {kLocationAnnotation, spec.bucket()->config.LocationId()}};
+  }
+  claim["spec"]["accessModes"] = kube::Json::array({spec.shape.access_mode});
+  claim["spec"]["storageClassName"] = StorageClassOf(spec);
+  claim["spec"]["resources"]["requests"]["storage"] = spec.shape.size;
   return claim;
 }
 
@@ -60,8 +70,8 @@ kube::Json BuildEnvSecret(const DatasetSource& source,
                           const dataset::VolumeConfig& config) {
   kube::Json secret = MakeChild(kube::kSecrets, source);
   secret["type"] = "Opaque";
-  secret["data"] = EncodeSecretData(
-      dataset::EnvSecretData(source.dataset, source.spec, config));
+  secret["data"] =
+      EncodeSecretData(dataset::EnvSecretData(source.spec, config));
   return secret;
 }
 

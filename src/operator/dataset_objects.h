@@ -21,9 +21,11 @@ struct DatasetSource {
   const dataset::ResolvedSpec& spec;
 };
 
+/// REQUIRES: the source is a bucket.
 kube::Json BuildConfigMap(const DatasetSource& source);
 kube::Json BuildClaim(const DatasetSource& source);
-/// @param config the spec's place with the keys.
+/// @param config the bucket's place with the keys.
+/// REQUIRES: the source is a bucket.
 kube::Json BuildEnvSecret(const DatasetSource& source,
                           const dataset::VolumeConfig& config);
 

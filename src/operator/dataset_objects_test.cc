@@ -77,7 +77,7 @@ TEST_F(DatasetObjectsTest, ClaimIsWhatUpstreamMakes) {
 }
 
 TEST_F(DatasetObjectsTest, EnvSecretHasTheKeys) {
-  const Json secret = BuildEnvSecret(source(), spec_.config);
+  const Json secret = BuildEnvSecret(source(), spec_.bucket()->config);
   EXPECT_EQ(kube::KeyOf(secret), (kube::ObjectKey{"staging", "weights"}));
   EXPECT_EQ(kube::ControllerUidOf(secret), "d-1");
   const dataset::SecretData data = SecretDataOf(secret);

@@ -28,7 +28,10 @@ std::string_view ConflictKind(const DatasetObservation& seen) {
   if (seen.claim.ownership == Ownership::kForeign) {
     return "PersistentVolumeClaim";
   }
-  if (seen.config_map.ownership == Ownership::kForeign) return "ConfigMap";
+  if (seen.config_map_wanted &&
+      seen.config_map.ownership == Ownership::kForeign) {
+    return "ConfigMap";
+  }
   if (seen.env_secret_wanted &&
       seen.env_secret.ownership == Ownership::kForeign) {
     return "Secret";
@@ -65,7 +68,7 @@ Verdict JudgeDeletion(const DatasetObservation& seen) {
             "waiting for pods that use it: " + NamePods(seen.pods)};
   }
   return {kPending, std::string(reason::kDeleting),
-          "claim and volume are being deleted; the data in the bucket stays"};
+          "claim and volume are being deleted; the data stays"};
 }
 
 Verdict JudgeClaim(const DatasetObservation& seen) {
@@ -91,7 +94,9 @@ Verdict JudgeClaim(const DatasetObservation& seen) {
             "the volume is made; Kubernetes binds the claim to it"};
   }
   return {kPending, std::string(reason::kProvisioning),
-          "the volume is being made"};
+          seen.report && !seen.report->message.empty()
+              ? seen.report->message
+              : "the volume is being made"};
 }
 
 Verdict Judge(const DatasetObservation& seen) {
@@ -148,7 +153,9 @@ std::optional<DatasetStep> NextStep(const DatasetObservation& seen) {
   // Dataset appears; what is there already stays for the pods that use it.
   if (seen.spec_problem || !ConflictKind(seen).empty()) return std::nullopt;
   if (!seen.has_finalizer) return DatasetStep::kAddFinalizer;
-  if (NeedsWrite(seen.config_map)) return DatasetStep::kWriteConfigMap;
+  if (seen.config_map_wanted && NeedsWrite(seen.config_map)) {
+    return DatasetStep::kWriteConfigMap;
+  }
   if (NeedsWrite(seen.claim)) {
     return IsOurs(seen.claim) ? DatasetStep::kUpdateClaim
                               : DatasetStep::kCreateClaim;
@@ -195,9 +202,23 @@ DatasetStatus DescribeDataset(const DatasetObservation& seen) {
   return status;
 }
 
+std::vector<DatasetEvent> NotesOn(const dataset::ResolvedSpec& spec) {
+  std::vector<DatasetEvent> notes;
+  if (spec.bucket() != nullptr && spec.bucket()->HasInlineKeys()) {
+    notes.push_back(
+        {true, std::string(reason::kInlineCredentials),
+         "inline credentials are visible to everyone who can read the "
+         "Dataset; put them into a Secret and use secret-name"});
+  }
+  for (const std::string& warning : spec.warnings) {
+    notes.push_back({true, std::string(reason::kSpecWarning), warning});
+  }
+  return notes;
+}
+
 std::vector<DatasetEvent> EventsFor(const kube::Json& dataset,
                                     const DatasetStatus& next,
-                                    bool inline_keys) {
+                                    const std::vector<DatasetEvent>& notes) {
   std::vector<DatasetEvent> events;
   const kube::Json* before = FindCondition(dataset, "Ready");
   const kube::Condition& ready = next.ready();
@@ -207,12 +228,7 @@ std::vector<DatasetEvent> EventsFor(const kube::Json& dataset,
                         : kube::Field(*before, {"observedGeneration"});
   const bool new_generation =
       generation == nullptr || *generation != ready.observed_generation;
-  if (inline_keys && new_generation) {
-    events.push_back(
-        {true, std::string(reason::kInlineCredentials),
-         "inline credentials are visible to everyone who can read the "
-         "Dataset; put them into a Secret and use secret-name"});
-  }
+  if (new_generation) events = notes;
 
   if (before != nullptr &&
       kube::StringAt(*before, {"reason"}) == ready.reason &&

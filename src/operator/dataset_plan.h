@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "dataset/validation.h"
 #include "kube/object.h"
 #include "operator/volume_report.h"
 
@@ -46,6 +47,7 @@ struct DatasetObservation {
   bool has_finalizer = false;
   /// What is wrong with the spec, naming the key.
   std::optional<std::string> spec_problem;
+  bool config_map_wanted = true;  ///< The source is a bucket.
   bool env_secret_wanted = false;
 
   ChildObservation config_map;
@@ -96,11 +98,13 @@ struct DatasetEvent {
 
 /// What to tell when `dataset` (as last written) gets the status `next`.
 /// Nothing for a status that only repeats itself.
-/// @param inline_keys its spec holds keys in clear text; told once for each
-///     generation.
+/// @param notes what is odd in its spec; told once for each generation.
 std::vector<DatasetEvent> EventsFor(const kube::Json& dataset,
                                     const DatasetStatus& next,
-                                    bool inline_keys);
+                                    const std::vector<DatasetEvent>& notes);
+
+/// What is odd in a valid spec.
+std::vector<DatasetEvent> NotesOn(const dataset::ResolvedSpec& spec);
 
 /// Writes `status` into dataset.status.
 /// @return false if it says that already, so that no write is needed.

@@ -298,7 +298,13 @@ TEST(EventsTest, EachTransitionIsToldOnce) {
   kube::Json dataset = kube::MakeObject(kDatasets, {"ns", "weights"});
   const auto tell = [&](const DatasetObservation& seen, bool inline_keys) {
     const DatasetStatus next = DescribeDataset(seen);
-    auto events = EventsFor(dataset, next, inline_keys);
+    dataset::ResolvedSpec spec;
+    if (inline_keys) {
+      dataset::BucketSource bucket;
+      bucket.config.access_key_id = SecretString("AKID");
+      spec.source = bucket;
+    }
+    auto events = EventsFor(dataset, next, NotesOn(spec));
     SetStatus(dataset, next, kNow);
     std::vector<std::string> reasons;
     for (const auto& event : events) {

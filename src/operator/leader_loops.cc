@@ -63,9 +63,11 @@ LeaderLoops::LeaderLoops(LeaderOptions options,
       webhook_configuration_(
           *client_, kMutatingWebhooks,
           OnlyNamed(options_.certificates.webhook_configuration), clock),
-      dataset_controller_(*client_, view_, reports_, events_, clock),
+      dataset_controller_(*client_, view_, reports_, events_, options_.policy,
+                          clock),
       provisioner_(
-          *client_, view_, reports_, events_, options_.operator_namespace,
+          *client_, view_, reports_, events_,
+          {options_.operator_namespace, options_.policy},
           [this](const kube::ObjectKey& claim) {
             dataset_loop_.queue().Add(claim);
           },

@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/result.h"
+#include "dataset/policy.h"
 #include "kube/client.h"
 #include "kube/controller.h"
 #include "kube/events.h"
@@ -27,6 +28,7 @@ struct LeaderOptions {
   std::string operator_namespace;
   std::string identity;  ///< Shown as the host of events.
   CertificateNames certificates;
+  dataset::Policy policy = {};
 };
 
 /// Thread-safe. Life: construct, Start, OnDatasetChange for every change from

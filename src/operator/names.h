@@ -22,9 +22,6 @@ inline constexpr kube::ResourceType kMutatingWebhooks{
 inline constexpr std::string_view kDriverName = "csi.datashim.io";
 /// The class of the claims that Datasets get.
 inline constexpr std::string_view kStorageClassName = "csi-s3";
-/// What a claim asks for and its volume reports, as upstream. A bucket has no
-/// size; Kubernetes wants one.
-inline constexpr std::string_view kClaimCapacity = "5Gi";
 
 /// On a Dataset: its claim and volume go before it does.
 inline constexpr std::string_view kDatasetFinalizer = "datashim.io/dataset";
@@ -50,6 +47,11 @@ inline constexpr std::string_view kClaimAnnotation = "datashim.io/claim";
 /// On volumes: uid of the Dataset that owns the claim; absent without one.
 inline constexpr std::string_view kDatasetUidAnnotation =
     "datashim.io/dataset-uid";
+/// On volumes that we only describe (NFS, HOST, CSI by handle): the type of
+/// the Dataset. They are kept from Kubernetes' own deleters, and go with the
+/// claim; what they stand for stays.
+inline constexpr std::string_view kDescribedAnnotation =
+    "datashim.io/source-type";
 /// On volumes: "true" if we made the bucket.
 inline constexpr std::string_view kBucketCreatedAnnotation =
     "datashim.io/bucket-created";
@@ -81,6 +83,10 @@ inline constexpr std::string_view kInUse = "InUse";
 inline constexpr std::string_view kNotInUse = "NotInUse";
 inline constexpr std::string_view kInlineCredentials = "InlineCredentials";
 inline constexpr std::string_view kCredentialsRotated = "CredentialsRotated";
+inline constexpr std::string_view kCaBundleNotFound = "CABundleNotFound";
+inline constexpr std::string_view kStorageClassNotFound =
+    "StorageClassNotFound";
+inline constexpr std::string_view kSpecWarning = "SpecWarning";
 }  // namespace reason
 
 /// Pods named in the InUse condition; more are counted only.

@@ -189,6 +189,7 @@ LeaderOptions Operator::Impl::MakeLeaderOptions() const {
   LeaderOptions leader;
   leader.operator_namespace = options_.namespace_name;
   leader.identity = options_.identity;
+  leader.policy = options_.policy;
   leader.certificates.secret = {options_.namespace_name,
                                 options_.certificate_secret};
   leader.certificates.webhook_configuration = options_.webhook_configuration;

@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "base/result.h"
+#include "dataset/policy.h"
 #include "kube/config.h"
 
 namespace datashim::controllers {
@@ -38,6 +39,9 @@ struct OperatorOptions {
   std::string health_address = "::";
   std::uint16_t health_port = 8081;
   std::string log_level = "info";
+
+  /// What Datasets may reach.
+  dataset::Policy policy = {};
 };
 
 /// A running operator. Thread-safe.

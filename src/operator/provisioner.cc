@@ -5,30 +5,13 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
-#include "base/strings.h"
-#include "dataset/dataset.h"
 #include "dataset/names.h"
-#include "dataset/validation.h"
+#include "operator/described_volume.h"
 #include "operator/names.h"
 #include "operator/volume_plan.h"
 
 namespace datashim::controllers {
 namespace {
-
-VolumeReport Problem(std::string_view reason, std::string message,
-                     std::optional<bool> credentials_valid = std::nullopt) {
-  return {.reason = std::string(reason),
-          .message = std::move(message),
-          .credentials_valid = credentials_valid};
-}
-
-VolumeReport SecretNotFound(const kube::ObjectKey& key) {
-  return Problem(reason::kSecretNotFound,
-                 "Secret " + key.ToString() +
-                     " is not there; create it with the keys accessKeyID and "
-                     "secretAccessKey",
-                 false);
-}
 
 /// Claims that were served at once after a start do not come back at once.
 Duration SpreadOver(Duration interval, const std::string& uid) {
@@ -38,22 +21,6 @@ Duration SpreadOver(Duration interval, const std::string& uid) {
 
 }  // namespace
 
-struct Provisioner::Source {
-  /// Set: there is nothing to serve yet, and nothing to say; some event will
-  /// bring the claim back.
-  bool wait = false;
-  /// Set: why not.
-  std::optional<VolumeReport> problem;
-  dataset::VolumeConfig config;
-  bool provision = false;
-
-  static Source Wait() {
-    Source source;
-    source.wait = true;
-    return source;
-  }
-};
-
 Duration RetryDelay(int failures) {
   Duration delay = kRetryDelayMin;
   for (int n = 1; n < failures && delay < kRetryDelayMax; ++n) delay *= 2;
@@ -62,13 +29,14 @@ Duration RetryDelay(int failures) {
 
 Provisioner::Provisioner(kube::Client& client, ClusterView& view,
                          VolumeReports& reports, kube::EventRecorder& events,
-                         std::string operator_namespace, OnReport on_report,
+                         ProvisionerOptions options, OnReport on_report,
                          Clock& clock)
     : client_(client),
       view_(view),
       reports_(reports),
       events_(events),
-      operator_namespace_(std::move(operator_namespace)),
+      operator_namespace_(std::move(options.operator_namespace)),
+      sources_(client, view, std::move(options.policy)),
       on_report_(std::move(on_report)),
       clock_(clock) {}
 
@@ -80,110 +48,96 @@ Result<kube::Outcome> Provisioner::Reconcile(const kube::ObjectKey& key,
     return kube::Outcome::Done();
   }
   const kube::ObjectPtr storage_class = view_.ClassOf(*claim);
-  if (!IsServed(*claim, storage_class.get())) return kube::Outcome::Done();
-
-  DS_ASSIGN_OR_RETURN(const Source source, Resolve(*claim, deadline));
+  if (!IsServed(*claim, storage_class.get())) {
+    ReportOthers(*claim, storage_class.get());
+    return kube::Outcome::Done();
+  }
+  DS_ASSIGN_OR_RETURN(const ClaimSource source,
+                      sources_.Resolve(*claim, deadline));
   if (source.wait) return kube::Outcome::Done();
   const std::shared_ptr<Served> served = ServedOf(*claim);
   if (source.problem) return Fail(*claim, *served, *source.problem);
+  return source.bucket ? ServeBucket(*claim, *source.bucket, *served, deadline)
+                       : ServeDescribed(*claim, *source.spec, deadline);
+}
 
-  const dataset::SecretData data = source.config.ToSecretData();
-  if (const auto verdict = Verify(source, data, *served, deadline)) {
-    return Fail(
-        *claim, *served,
-        Problem(verdict->reason, verdict->message, verdict->credentials_valid));
+Result<kube::Outcome> Provisioner::ServeBucket(const kube::Json& claim,
+                                               const BucketClaim& bucket,
+                                               Served& served,
+                                               Deadline deadline) {
+  const dataset::SecretData data = bucket.config.ToSecretData();
+  if (const auto verdict = Verify(bucket, data, served, deadline)) {
+    return Fail(claim, served,
+                {.reason = verdict->reason,
+                 .message = verdict->message,
+                 .credentials_valid = verdict->credentials_valid});
   }
-  DS_RETURN_IF_ERROR(WriteSecret(*claim, data, *served, deadline));
-  DS_RETURN_IF_ERROR(EnsureVolume(*claim, source, *served, deadline));
-  served->failures = 0;
+  DS_RETURN_IF_ERROR(WriteSecret(claim, data, served, deadline));
+  const kube::ObjectPtr storage_class = view_.ClassOf(claim);
+  if (storage_class != nullptr) {
+    DS_RETURN_IF_ERROR(
+        EnsureVolume(BuildVolume(claim, *storage_class,
+                                 {.operator_namespace = operator_namespace_,
+                                  .read_only = bucket.config.read_only,
+                                  .mount_options = bucket.mount_options,
+                                  .bucket_created = served.bucket_created}),
+                     deadline));
+  }
+  served.failures = 0;
   Report(
-      *claim,
-      {.ready = true, .credentials_valid = true, .revision = served->revision});
+      claim,
+      {.ready = true, .credentials_valid = true, .revision = served.revision});
   return kube::Outcome::RequeueAfter(
-      SpreadOver(kSecretReadInterval, served->uid));
+      SpreadOver(kSecretReadInterval, served.uid));
 }
 
-Result<Provisioner::Source> Provisioner::Resolve(const kube::Json& claim,
-                                                 Deadline deadline) {
-  const kube::ObjectKey key = kube::KeyOf(claim);
-  const auto owner = DatasetOwnerOf(claim);
-  if (!owner) return ResolveClaimSecret(key, deadline);
-  const kube::ObjectPtr dataset =
-      view_.datasets().Get({key.namespace_name, owner->name});
-  if (dataset == nullptr || kube::UidOf(*dataset) != owner->uid ||
-      kube::IsBeingDeleted(*dataset)) {
-    return Source::Wait();
-  }
-  return ResolveDataset(*dataset, deadline);
+/// NFS, HOST and CSI by handle: the volume says it all.
+Result<kube::Outcome> Provisioner::ServeDescribed(
+    const kube::Json& claim, const dataset::ResolvedSpec& spec,
+    Deadline deadline) {
+  DS_RETURN_IF_ERROR(EnsureVolume(BuildDescribedVolume(claim, spec), deadline));
+  Report(claim, {.ready = true});
+  return kube::Outcome::Done();
 }
 
-Result<Provisioner::Source> Provisioner::ResolveDataset(
-    const kube::Json& dataset, Deadline deadline) {
-  auto parsed = dataset::ParseDataset(dataset);
-  if (!parsed.ok()) return Source::Wait();  // Its status says why.
-  auto spec = dataset::Validate(*parsed);
-  if (!spec.ok()) return Source::Wait();
-
-  Source source;
-  source.provision = spec->provision;
-  if (spec->secret_name.empty()) {
-    source.config = spec->config;
-    return source;
+/// A Dataset's claim that another driver provisions, or nobody does.
+void Provisioner::ReportOthers(const kube::Json& claim,
+                               const kube::Json* storage_class) {
+  const std::string name = kube::StringAt(claim, {"spec", "storageClassName"});
+  if (!DatasetOwnerOf(claim) || name.empty() || kube::IsBeingDeleted(claim) ||
+      IsOurClass(storage_class)) {
+    return;
   }
-  const kube::ObjectKey key{parsed->namespace_name, spec->secret_name};
-  DS_ASSIGN_OR_RETURN(const auto secret,
-                      client_.Find(kube::kSecrets, key, deadline));
-  if (!secret) {
-    source.problem = SecretNotFound(key);
-    return source;
+  if (storage_class == nullptr) {
+    Report(claim, {.reason = std::string(reason::kStorageClassNotFound),
+                   .message = "StorageClass " + name +
+                              " is not there; the cluster's administrator "
+                              "makes it, or spec.local.storageClass names "
+                              "another one"});
+    return;
   }
-  auto config = dataset::WithKeysOf(*spec, SecretDataOf(*secret));
-  if (!config.ok()) {
-    source.problem =
-        Problem(reason::kSecretKeyMissing, config.error().message, false);
-    return source;
-  }
-  source.config = *std::move(config);
-  return source;
-}
-
-/// A claim without a Dataset: the Secret named like it says everything, as
-/// upstream's StorageClass has it.
-Result<Provisioner::Source> Provisioner::ResolveClaimSecret(
-    const kube::ObjectKey& key, Deadline deadline) {
-  Source source;
-  DS_ASSIGN_OR_RETURN(const auto secret,
-                      client_.Find(kube::kSecrets, key, deadline));
-  if (!secret) {
-    source.problem = SecretNotFound(key);
-    source.problem->message += ", endpoint and bucket";
-    return source;
-  }
-  const dataset::SecretData data = SecretDataOf(*secret);
-  auto config = dataset::VolumeConfig::FromSecretData(data);
-  if (!config.ok()) {
-    source.problem = Problem(
-        reason::kSecretKeyMissing,
-        "Secret " + key.ToString() + ": " + config.error().message, false);
-    return source;
-  }
-  source.config = *std::move(config);
-  if (const auto it = data.find("provision"); it != data.end()) {
-    source.provision = ParseBool(it->second.Reveal()).value_or(false);
-  }
-  return source;
+  const std::string driver = kube::StringAt(*storage_class, {"provisioner"});
+  const bool waits = kube::StringAt(*storage_class, {"volumeBindingMode"}) ==
+                     "WaitForFirstConsumer";
+  Report(claim,
+         {.message = waits ? driver +
+                                 " makes the volume when the first pod "
+                                 "uses it (StorageClass " +
+                                 name + ")"
+                           : driver + " makes the volume (StorageClass " +
+                                 name + ")"});
 }
 
 /// @return nullopt if the bucket can be used, by an answer of now or of late.
 std::optional<BucketVerdict> Provisioner::Verify(
-    const Source& source, const dataset::SecretData& data, Served& served,
+    const BucketClaim& bucket, const dataset::SecretData& data, Served& served,
     Deadline deadline) {
   const MonotonicTime now = clock_.Now();
   if (served.verified == data && now - served.verified_at < kVerifyInterval) {
     return std::nullopt;
   }
   BucketVerdict verdict =
-      ProbeBucket(source.config, source.provision, deadline);
+      ProbeBucket(bucket.config, bucket.provision, deadline);
   served.bucket_created |= verdict.created;
   if (!verdict.reason.empty()) return verdict;
   served.verified = data;
@@ -219,20 +173,10 @@ Status Provisioner::WriteSecret(const kube::Json& claim,
   return OkStatus();
 }
 
-Status Provisioner::EnsureVolume(const kube::Json& claim, const Source& source,
-                                 const Served& served, Deadline deadline) {
-  if (view_.volumes().Get({"", dataset::VolumeName(served.uid)}) != nullptr) {
-    return OkStatus();
-  }
-  const kube::ObjectPtr storage_class = view_.ClassOf(claim);
-  if (storage_class == nullptr) return OkStatus();
+Status Provisioner::EnsureVolume(const kube::Json& volume, Deadline deadline) {
+  if (view_.volumes().Get(kube::KeyOf(volume)) != nullptr) return OkStatus();
   const auto created =
-      client_.Create(kube::kPersistentVolumes,
-                     BuildVolume(claim, *storage_class,
-                                 {.operator_namespace = operator_namespace_,
-                                  .read_only = source.config.read_only,
-                                  .bucket_created = served.bucket_created}),
-                     deadline);
+      client_.Create(kube::kPersistentVolumes, volume, deadline);
   // Its name holds the claim's uid: whatever has it was made by us.
   if (!created.ok() && created.error().code != ErrorCode::kAlreadyExists) {
     return created.error();

@@ -1,6 +1,7 @@
 // Provisioner: makes the PersistentVolume and the volume Secret of each claim
 // of our StorageClass, and keeps the Secret right while the claim lives. Does
 // for our driver what the CSI project's external-provisioner does for others.
+// Describes the volumes of Datasets that need no provisioning.
 
 #pragma once
 
@@ -20,6 +21,7 @@
 #include "kube/events.h"
 #include "kube/object.h"
 #include "operator/bucket_probe.h"
+#include "operator/claim_source.h"
 #include "operator/cluster_view.h"
 #include "operator/volume_report.h"
 
@@ -29,16 +31,21 @@ namespace datashim::controllers {
 /// which the store revoked are seen.
 inline constexpr std::chrono::minutes kVerifyInterval{5};
 
+/// What the provisioner needs to know of the cluster.
+struct ProvisionerOptions {
+  std::string operator_namespace;  ///< Where volume Secrets are kept.
+  dataset::Policy policy = {};
+};
+
 /// Thread-safe. Level-triggered as DatasetController.
 class Provisioner {
  public:
   /// Told that the report of a claim changed. Must not block.
   using OnReport = std::function<void(const kube::ObjectKey& claim)>;
 
-  /// Everything given outlives the provisioner. `operator_namespace` is where
-  /// volume Secrets are kept.
+  /// Everything given by reference outlives the provisioner.
   Provisioner(kube::Client& client, ClusterView& view, VolumeReports& reports,
-              kube::EventRecorder& events, std::string operator_namespace,
+              kube::EventRecorder& events, ProvisionerOptions options,
               OnReport on_report, Clock& clock);
 
   /// Serves one claim. Errors are those of kube::Client.
@@ -46,8 +53,6 @@ class Provisioner {
                                   Deadline deadline);
 
  private:
-  /// Where a claim's data is, or why that is not known.
-  struct Source;
   /// What is known of a claim from earlier calls.
   struct Served {
     std::string uid;
@@ -61,17 +66,19 @@ class Provisioner {
     std::uint64_t revision = 0;
   };
 
-  Result<Source> Resolve(const kube::Json& claim, Deadline deadline);
-  Result<Source> ResolveDataset(const kube::Json& dataset, Deadline deadline);
-  Result<Source> ResolveClaimSecret(const kube::ObjectKey& key,
+  Result<kube::Outcome> ServeBucket(const kube::Json& claim,
+                                    const BucketClaim& bucket, Served& served,
                                     Deadline deadline);
-  std::optional<BucketVerdict> Verify(const Source& source,
+  Result<kube::Outcome> ServeDescribed(const kube::Json& claim,
+                                       const dataset::ResolvedSpec& spec,
+                                       Deadline deadline);
+  void ReportOthers(const kube::Json& claim, const kube::Json* storage_class);
+  std::optional<BucketVerdict> Verify(const BucketClaim& bucket,
                                       const dataset::SecretData& data,
                                       Served& served, Deadline deadline);
   Status WriteSecret(const kube::Json& claim, const dataset::SecretData& data,
                      Served& served, Deadline deadline);
-  Status EnsureVolume(const kube::Json& claim, const Source& source,
-                      const Served& served, Deadline deadline);
+  Status EnsureVolume(const kube::Json& volume, Deadline deadline);
   Result<kube::Outcome> Fail(const kube::Json& claim, Served& served,
                              VolumeReport report);
   bool Report(const kube::Json& claim, VolumeReport report);
@@ -83,6 +90,7 @@ class Provisioner {
   VolumeReports& reports_;
   kube::EventRecorder& events_;
   const std::string operator_namespace_;
+  const ClaimSources sources_;
   const OnReport on_report_;
   Clock& clock_;
   std::mutex mutex_;

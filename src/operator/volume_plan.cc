@@ -5,6 +5,7 @@
 
 #include "base/strings.h"
 #include "dataset/names.h"
+#include "dataset/source.h"
 #include "operator/names.h"
 
 namespace datashim::controllers {
@@ -23,18 +24,14 @@ kube::Json CopyOr(const kube::Json& object,
 
 }  // namespace
 
+bool IsDescribed(const kube::Json& claim) {
+  const kube::Json* name = kube::Field(claim, {"spec", "storageClassName"});
+  return name != nullptr && *name == "" && DatasetOwnerOf(claim).has_value();
+}
+
 bool IsOurClass(const kube::Json* storage_class) {
   return storage_class != nullptr &&
          kube::StringAt(*storage_class, {"provisioner"}) == kDriverName;
-}
-
-bool IsServed(const kube::Json& claim, const kube::Json* storage_class) {
-  if (!IsOurClass(storage_class) || kube::IsBeingDeleted(claim)) return false;
-  const std::string volume = kube::StringAt(claim, {"spec", "volumeName"});
-  if (!volume.empty()) return volume == dataset::VolumeName(kube::UidOf(claim));
-  return kube::StringAt(*storage_class, {"volumeBindingMode"}) !=
-             kWaitForFirstConsumer ||
-         !kube::AnnotationOf(claim, kSelectedNodeAnnotation).empty();
 }
 
 std::optional<DatasetOwner> DatasetOwnerOf(const kube::Json& object) {
@@ -47,14 +44,21 @@ std::optional<DatasetOwner> DatasetOwnerOf(const kube::Json& object) {
   return std::nullopt;
 }
 
-kube::Json BuildVolume(const kube::Json& claim, const kube::Json& storage_class,
-                       const VolumeRequest& request) {
+bool IsServed(const kube::Json& claim, const kube::Json* storage_class) {
+  if (kube::IsBeingDeleted(claim)) return false;
+  const bool is_described = IsDescribed(claim);
+  if (!is_described && !IsOurClass(storage_class)) return false;
+  const std::string volume = kube::StringAt(claim, {"spec", "volumeName"});
+  if (!volume.empty()) return volume == dataset::VolumeName(kube::UidOf(claim));
+  return is_described ||
+         kube::StringAt(*storage_class, {"volumeBindingMode"}) !=
+             kWaitForFirstConsumer ||
+         !kube::AnnotationOf(claim, kSelectedNodeAnnotation).empty();
+}
+
+kube::Json BuildVolumeFrame(const kube::Json& claim) {
   const std::string uid = kube::UidOf(claim);
   const kube::ObjectKey key = kube::KeyOf(claim);
-  const kube::Json secret_reference = {
-      {"name", dataset::VolumeSecretName(uid)},
-      {"namespace", request.operator_namespace}};
-
   kube::Json volume = kube::MakeObject(kube::kPersistentVolumes,
                                        {"", dataset::VolumeName(uid)});
   kube::Json& metadata = volume["metadata"];
@@ -66,35 +70,47 @@ kube::Json BuildVolume(const kube::Json& claim, const kube::Json& storage_class,
     metadata["annotations"][kDatasetUidAnnotation] = owner->uid;
     metadata["labels"] = {{kDatasetLabel, owner->name}};
   }
-  if (request.bucket_created) {
-    metadata["annotations"][kBucketCreatedAnnotation] = "true";
-  }
   volume["spec"] = {
       {"capacity",
        {{"storage", CopyOr(claim, {"spec", "resources", "requests", "storage"},
-                           kClaimCapacity)}}},
+                           dataset::kDefaultSize)}}},
       {"accessModes",
        CopyOr(claim, {"spec", "accessModes"}, {"ReadWriteMany"})},
       {"volumeMode", "Filesystem"},
-      {"persistentVolumeReclaimPolicy",
-       CopyOr(storage_class, {"reclaimPolicy"}, "Delete")},
-      {"storageClassName", kube::NameOf(storage_class)},
       {"claimRef",
        {{"apiVersion", "v1"},
         {"kind", kube::kPersistentVolumeClaims.kind},
         {"namespace", key.namespace_name},
         {"name", key.name},
-        {"uid", uid}}},
-      {"csi",
-       {{"driver", kDriverName},
-        {"volumeHandle", dataset::VolumeName(uid)},
-        {"readOnly", request.read_only},
-        {"nodeStageSecretRef", secret_reference},
-        {"nodePublishSecretRef", secret_reference}}}};
-  if (const kube::Json* options =
-          kube::Field(storage_class, {"mountOptions"})) {
-    volume["spec"]["mountOptions"] = *options;
+        {"uid", uid}}}};
+  return volume;
+}
+
+kube::Json BuildVolume(const kube::Json& claim, const kube::Json& storage_class,
+                       const VolumeRequest& request) {
+  const std::string uid = kube::UidOf(claim);
+  const kube::Json secret_reference = {
+      {"name", dataset::VolumeSecretName(uid)},
+      {"namespace", request.operator_namespace}};
+  kube::Json volume = BuildVolumeFrame(claim);
+  if (request.bucket_created) {
+    volume["metadata"]["annotations"][kBucketCreatedAnnotation] = "true";
   }
+  kube::Json& spec = volume["spec"];
+  spec["persistentVolumeReclaimPolicy"] =
+      CopyOr(storage_class, {"reclaimPolicy"}, "Delete");
+  spec["storageClassName"] = kube::NameOf(storage_class);
+  spec["csi"] = {{"driver", kDriverName},
+                 {"volumeHandle", dataset::VolumeName(uid)},
+                 {"readOnly", request.read_only},
+                 {"nodeStageSecretRef", secret_reference},
+                 {"nodePublishSecretRef", secret_reference}};
+  kube::Json options =
+      CopyOr(storage_class, {"mountOptions"}, kube::Json::array());
+  for (const std::string& option : request.mount_options) {
+    options.push_back(option);
+  }
+  if (!options.empty()) spec["mountOptions"] = std::move(options);
   return volume;
 }
 
@@ -115,8 +131,11 @@ kube::Json BuildVolumeSecret(const kube::Json& claim,
 }
 
 VolumeStep PlanVolume(const kube::Json& volume) {
-  if (kube::StringAt(volume, {"spec", "csi", "driver"}) != kDriverName ||
-      kube::AnnotationOf(volume, kProvisionedByAnnotation) != kDriverName) {
+  const bool is_described =
+      !kube::AnnotationOf(volume, kDescribedAnnotation).empty();
+  if (kube::AnnotationOf(volume, kProvisionedByAnnotation) != kDriverName ||
+      (!is_described &&
+       kube::StringAt(volume, {"spec", "csi", "driver"}) != kDriverName)) {
     return VolumeStep::kNone;
   }
   const std::string phase = kube::StringAt(volume, {"status", "phase"});
@@ -125,12 +144,12 @@ VolumeStep PlanVolume(const kube::Json& volume) {
                ? VolumeStep::kFinalize
                : VolumeStep::kNone;
   }
-  return phase == "Released" &&
-                 kube::StringAt(volume,
-                                {"spec", "persistentVolumeReclaimPolicy"}) ==
-                     "Delete"
-             ? VolumeStep::kDelete
-             : VolumeStep::kNone;
+  const bool goes_with_claim =
+      is_described ||
+      kube::StringAt(volume, {"spec", "persistentVolumeReclaimPolicy"}) ==
+          "Delete";
+  return phase == "Released" && goes_with_claim ? VolumeStep::kDelete
+                                                : VolumeStep::kNone;
 }
 
 dataset::SecretData SecretDataOf(const kube::Json& secret) {

@@ -6,18 +6,24 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "dataset/volume_config.h"
 #include "kube/object.h"
 
 namespace datashim::controllers {
 
+/// True if the claim is a Dataset's and asks for no class: its volume is
+/// described rather than provisioned (described_volume.h).
+bool IsDescribed(const kube::Json& claim);
+
 /// True if the class has our provisioner. `storage_class` may be null.
 bool IsOurClass(const kube::Json* storage_class);
 
-/// True if the claim wants a volume of ours or has one: its class is ours, it
-/// is not being deleted, a node was chosen if the class waits for that, and no
-/// volume that somebody else made is bound to it.
+/// True if the claim wants a volume of ours or has one: its class is ours (or
+/// it is a Dataset's and has none, because we describe its volume), it is not
+/// being deleted, a node was chosen if the class waits for that, and no volume
+/// that somebody else made is bound to it.
 bool IsServed(const kube::Json& claim, const kube::Json* storage_class);
 
 /// The Dataset that controls the claim.
@@ -31,11 +37,16 @@ std::optional<DatasetOwner> DatasetOwnerOf(const kube::Json& object);
 struct VolumeRequest {
   std::string operator_namespace;
   bool read_only = false;
+  std::vector<std::string> mount_options = {};
   /// We made its bucket; remembered for remove-on-delete.
   bool bucket_created = false;
 };
 
-/// The PersistentVolume for `claim`, bound to it in advance.
+/// The PersistentVolume for `claim`, bound to it in advance, without class,
+/// policy and what is behind it.
+kube::Json BuildVolumeFrame(const kube::Json& claim);
+
+/// The PersistentVolume of our driver for `claim`.
 kube::Json BuildVolume(const kube::Json& claim, const kube::Json& storage_class,
                        const VolumeRequest& request);
 

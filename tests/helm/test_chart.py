@@ -71,6 +71,10 @@ def test_lint(values):
     ("image.repository=", "repository"),
     ("image.pullPolicy=never", "pullPolicy"),
     ("webhook.failurePolicy=Maybe", "failurePolicy"),
+    ("datasets.types={COS,FTP}", "types"),
+    ("datasets.hostPaths={data}", "hostPaths"),
+    ("datasets.hostPaths={/data/../etc}", "hostPaths"),
+    ("datasets.csiDrivers={a b}", "csiDrivers"),
     ("webhook.timeoutSeconds=60", "timeoutSeconds"),
     ("operator.replicas=0", "replicas"),
     ("node.memoryMiBMax=many", "memoryMiBMax"),
@@ -173,6 +177,19 @@ def test_the_webhook_leaves_other_pods_and_its_trust_alone():
     assert hook["namespaceSelector"] == {"matchLabels": {"monitor-pods-datasets": "enabled"}}
     assert hook["rules"][0]["operations"] == ["CREATE"]
     assert len(hook["matchConditions"]) == 1
+
+
+def test_what_datasets_may_reach_is_told_to_the_operator():
+    def arguments(*settings: str) -> list[str]:
+        (container,) = objects("default", *settings)["Deployment", "dataset-operator"]["spec"]["template"]["spec"]["containers"]
+        return container["args"]
+
+    assert {"--dataset-types=COS,NFS,HOST,CSI", "--host-paths=/", "--csi-drivers=*",
+            "--host-paths-refused=/var/lib/kubelet,/run/datashim"} <= set(arguments())
+    narrow = arguments("--set", "datasets.types={COS,HOST},datasets.hostPaths={/data,/mnt/disks},kubeletDir=/data/kubelet",
+                       "--set-json", "datasets.csiDrivers=[]")
+    assert {"--dataset-types=COS,HOST", "--host-paths=/data,/mnt/disks", "--csi-drivers=",
+            "--host-paths-refused=/data/kubelet,/run/datashim"} <= set(narrow)
 
 
 def test_names_that_users_know():

@@ -58,6 +58,12 @@ UPSTREAM = {
     "anonymous": dataset(changed(secret_name=None, accessKeyID="", secretAccessKey="")),
     "nfs": dataset({"type": "NFS", "server": "10.0.0.1", "share": "/data", "createDirPVC": "true"}),
     "host": dataset({"type": "HOST", "path": "/data"}),
+    "host with all": dataset({"type": "HOST", "path": "//mnt/./data/", "permissions": "ReadOnly", "hostPathType": "Directory"}),
+    "csi by class": dataset({"type": "CSI", "storageClass": "fast", "size": "20Gi", "access-mode": "ReadWriteOnce"}),
+    "csi by handle": dataset({"type": "CSI", "driver": "nfs.csi.k8s.io", "volumeHandle": "h", "attributes.server": "s"}),
+    "extra keys": dataset(changed(ca_bundle="secret/ca/root.pem", path_style="false", uid="1000", gid="0", file_mode="0640",
+                                  dir_mode="750", metadata_ttl="5m", size="10Ti", access_mode="ReadWriteOnce",
+                                  mount_options="noatime", remove_on_delete="true")),
     "h3": dataset({"type": "H3", "storageUri": "redis://redis:6379", "bucket": "b"}),
     "archive": dataset(type="ARCHIVE", url="https://x/noaa.tar.gz", format="application/x-tar", extract="true"),
     "archive with provision": dataset({"provision": "true"}, type="ARCHIVE", url="https://x/noaa.tar.gz"),
@@ -103,6 +109,28 @@ REFUSED = {
     "both ways": (changed(accessKeyID="a", secretAccessKey="hush"), "spec.local[secret-name]: Forbidden:", "two ways"),
     "readonly": (changed(readonly="yes"), "spec.local[readonly]: Invalid value:", "in quotes"),
     "provision": (changed(provision="on"), "spec.local[provision]: Invalid value:", "in quotes"),
+    "path-style": (changed(path_style="auto"), "spec.local[path-style]: Invalid value:", "in quotes"),
+    "remove-on-delete": (changed(remove_on_delete="yes"), "spec.local[remove-on-delete]: Invalid value:"),
+    "uid": (changed(uid="root"), "spec.local[uid]: Invalid value:", "must be a number"),
+    "file-mode": (changed(file_mode="rw-r--r--"), "spec.local[file-mode]: Invalid value:", "0640"),
+    "metadata-ttl": (changed(metadata_ttl="1 day"), "spec.local[metadata-ttl]: Invalid value:", "5m"),
+    "size": (changed(size="10GB"), "spec.local[size]: Invalid value:", "10Gi"),
+    "access-mode": (changed(access_mode="RWX"), "spec.local[access-mode]: Invalid value:", "ReadWriteMany"),
+    "ca-bundle": (changed(ca_bundle="a/b/c"), "spec.local[ca-bundle]: Invalid value:", "configmap/NAME"),
+    "NFS without server": ({"type": "NFS", "share": "/x"}, "spec.local[server]: Invalid value:"),
+    "NFS server with share": ({"type": "NFS", "server": "s:/x", "share": "/x"}, "spec.local[server]: Invalid value:"),
+    "NFS escape": ({"type": "NFS", "server": "s", "share": "/a/../b"}, "spec.local[share]: Invalid value:", "'..'"),
+    "NFS version": ({"type": "NFS", "server": "s", "share": "/", "version": "2"}, "spec.local[version]: Invalid value:"),
+    "HOST without path": ({"type": "HOST"}, "spec.local[path]: Invalid value:", "/data"),
+    "HOST escape": ({"type": "HOST", "path": "/data/.."}, "spec.local[path]: Invalid value:", "'..'"),
+    "HOST root": ({"type": "HOST", "path": "/"}, "spec.local[path]: Forbidden:", "system directory"),
+    "HOST disguised": ({"type": "HOST", "path": "/.//etc"}, "spec.local[path]: Forbidden:", "system directory"),
+    "HOST permissions": ({"type": "HOST", "path": "/data", "permissions": "rw"}, "spec.local[permissions]: Invalid value:"),
+    "HOST type": ({"type": "HOST", "path": "/data", "hostPathType": "Socket"}, "spec.local[hostPathType]: Invalid value:"),
+    "CSI without volume": ({"type": "CSI"}, "spec.local[storageClass]: Required value:", "volumeHandle"),
+    "CSI both ways": ({"type": "CSI", "storageClass": "a", "driver": "d", "volumeHandle": "h"}, "spec.local[storageClass]: Forbidden:"),
+    "CSI without handle": ({"type": "CSI", "driver": "d"}, "spec.local[volumeHandle]: Required value:"),
+    "CSI of ours": ({"type": "CSI", "driver": "csi.Datashim.io", "volumeHandle": "pvc-x"}, "spec.local[driver]: Forbidden:", "COS"),
     "no string": (changed() | {"readonly": True}, "spec.local.readonly: Invalid value:", "must be of type string"),
     "long value": (changed(region="r" * 4097), "spec.local.region: Too long"),
     "many keys": (changed(**{f"k{i}": "v" for i in range(64)}), "spec.local: Too many"),
@@ -140,6 +168,26 @@ def test_the_type_stays_and_the_rest_may_change(server):
         done = server.kubectl("replace", "-f", "-", stdin=json.dumps(document | {"spec": spec}), check=False)
         assert done.returncode != 0
         assert "spec.local[type]: Forbidden: the type cannot be changed" in done.stderr
+
+
+@pytest.mark.parametrize("before, change, field", [
+    (GOOD, {"size": "6Gi"}, "spec.local[size]"),
+    (GOOD, {"access-mode": "ReadWriteOnce"}, "spec.local[access-mode]"),
+    (GOOD, {"mount-options": "noatime"}, "spec.local[mount-options]"),
+    ({"type": "NFS", "server": "s", "share": "/"}, {"server": "t"}, "spec.local"),
+    ({"type": "HOST", "path": "/data"}, {"path": "/other"}, "spec.local"),
+    ({"type": "CSI", "storageClass": "a"}, {"storageClass": "b"}, "spec.local"),
+])
+def test_what_a_volume_says_once_stays(server, before, change, field):
+    document = dataset(dict(before))
+    server.apply(document)
+    document["spec"]["local"] |= change
+    done = server.apply(document, check=False)
+    assert done.returncode != 0
+    assert f"{field}: Forbidden:" in done.stderr and "cannot be changed" in done.stderr, done.stderr
+    document["spec"]["local"] = dict(before)
+    document["metadata"]["labels"] = {"remove-on-delete": "true"}
+    server.apply(document)
 
 
 def test_status_has_its_own_door_and_a_start(server):

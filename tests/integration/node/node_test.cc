@@ -238,6 +238,30 @@ TEST_F(NodeTest, ReadOnlyIsEnforced) {
   EXPECT_EQ(bucket.Get("f"), "content");
 }
 
+TEST_F(NodeTest, FilesLookAsTheVolumeSays) {
+  Bucket bucket("looks");
+  bucket.Put("dir/file", "x");
+  dataset::VolumeConfig config = ConfigOf(bucket.name());
+  config.files = {.uid = 1234,
+                  .gid = 77,
+                  .file_mode = 0640,
+                  .directory_mode = 0750,
+                  .metadata_ttl = std::chrono::seconds(0)};
+  EXPECT_OK(Stage(config));
+  EXPECT_OK(Publish("a", config));
+  struct stat status = {};
+  ASSERT_EQ(::stat((Pod("a") + "/dir").c_str(), &status), 0);
+  EXPECT_EQ(status.st_mode & 07777, 0750u);
+  ASSERT_EQ(::stat((Pod("a") + "/dir/file").c_str(), &status), 0);
+  EXPECT_EQ(status.st_mode & 07777, 0640u);
+  EXPECT_EQ(status.st_uid, 1234u);
+  EXPECT_EQ(status.st_gid, 77u);
+  // Nothing is remembered.
+  EXPECT_EQ(StatErrno(Pod("a") + "/new"), ENOENT);
+  bucket.Put("new", "y");
+  EXPECT_EQ(StatErrno(Pod("a") + "/new"), 0);
+}
+
 TEST_F(NodeTest, NewKeysReachALiveMount) {
   Bucket bucket("rotation");
   bucket.Put("f", "content");

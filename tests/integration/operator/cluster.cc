@@ -172,8 +172,7 @@ void TestCluster::GrantRights() {
 }
 
 std::unique_ptr<Operator> TestCluster::StartOperator(
-    const std::string& identity) {
-  OperatorOptions options;
+    const std::string& identity, OperatorOptions options) {
   options.namespace_name = kOperatorNamespace;
   options.identity = identity;
   options.webhook_address = "127.0.0.1";
@@ -199,6 +198,11 @@ std::string TestCluster::MakeNamespace() {
 OperatorTest::OperatorTest()
     : namespace_(TestCluster::Get().MakeNamespace()),
       operator_(TestCluster::Get().StartOperator()) {}
+
+void OperatorTest::RestartOperator(const OperatorOptions& options) {
+  operator_.reset();
+  operator_ = TestCluster::Get().StartOperator("op-1", options);
+}
 
 void OperatorTest::MakeSecret(const std::string& name,
                               const Json& string_data) {

@@ -44,7 +44,8 @@ class TestCluster final : public testing::Environment {
 
   /// Starts an operator with the rights of docs/rbac.md on ports of the
   /// kernel's choice.
-  std::unique_ptr<Operator> StartOperator(const std::string& identity = "op-1");
+  std::unique_ptr<Operator> StartOperator(const std::string& identity = "op-1",
+                                          OperatorOptions options = {});
   /// Makes a new namespace with a name of its own.
   std::string MakeNamespace();
 
@@ -64,6 +65,9 @@ class TestCluster final : public testing::Environment {
 class OperatorTest : public testing::Test {
  protected:
   OperatorTest();
+
+  /// The same replica with other options.
+  void RestartOperator(const OperatorOptions& options);
 
   kube::Client& client() { return TestCluster::Get().client(); }
   Minio& minio() { return TestCluster::Get().minio(); }

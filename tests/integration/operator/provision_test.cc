@@ -8,6 +8,7 @@
 
 #include <chrono>
 
+#include "base/strings.h"
 #include "cluster.h"
 #include "operator/names.h"
 
@@ -157,17 +158,17 @@ TEST_F(ProvisionTest, EachProblemIsToldWithinTenSeconds) {
 }
 
 TEST_F(ProvisionTest, WhatIsNotSupportedFailsAndMakesNothing) {
-  Json dataset = kube::MakeObject(kDatasets, {namespace_, "nfs"});
-  dataset["spec"]["local"] = {{"type", "NFS"}, {"server", "s"}, {"share", "/"}};
+  Json dataset = kube::MakeObject(kDatasets, {namespace_, "h3"});
+  dataset["spec"]["local"] = {{"type", "H3"}, {"storageUri", "redis://r:6379"}};
   ASSERT_TRUE(client().Create(kDatasets, dataset, Soon()).ok());
   EXPECT_TRUE(Eventually("it is refused", [&] {
-    return Provision("nfs") == "Failed" && HasEvent("nfs", "InvalidSpec");
+    return Provision("h3") == "Failed" && HasEvent("h3", "InvalidSpec");
   }));
-  EXPECT_EQ(ReadyReason("nfs"), "InvalidSpec");
-  EXPECT_TRUE(FindHere(kube::kConfigMaps, "nfs").is_null());
-  EXPECT_TRUE(FindHere(kube::kPersistentVolumeClaims, "nfs").is_null());
-  Delete(kDatasets, {namespace_, "nfs"});
-  EXPECT_TRUE(EventuallyGone(kDatasets, {namespace_, "nfs"}));
+  EXPECT_EQ(ReadyReason("h3"), "InvalidSpec");
+  EXPECT_TRUE(FindHere(kube::kConfigMaps, "h3").is_null());
+  EXPECT_TRUE(FindHere(kube::kPersistentVolumeClaims, "h3").is_null());
+  Delete(kDatasets, {namespace_, "h3"});
+  EXPECT_TRUE(EventuallyGone(kDatasets, {namespace_, "h3"}));
 }
 
 TEST_F(ProvisionTest, ASecretThatComesLaterIsSeen) {
@@ -202,6 +203,65 @@ TEST_F(ProvisionTest, ReadOnlyIsReadOnlyEverywhere) {
       Find(kube::kPersistentVolumes, {"", "pvc-" + kube::UidOf(claim)});
   EXPECT_EQ(volume["spec"]["csi"]["readOnly"], true);
   EXPECT_EQ(VolumeSecret("frozen")["data"]["readonly"], "dHJ1ZQ==");  // true
+}
+
+TEST_F(ProvisionTest, TheExtraKeysReachTheVolume) {
+  MakeSecret("keys");
+  MakeDataset("shaped", {{"uid", "1000"},
+                         {"gid", "100"},
+                         {"file-mode", "0640"},
+                         {"dir-mode", "0750"},
+                         {"metadata-ttl", "1m"},
+                         {"size", "10Ti"},
+                         {"access-mode", "ReadWriteOnce"},
+                         {"mount-options", "noatime"}});
+  ASSERT_TRUE(EventuallyBound("shaped"));
+  const Json claim = FindHere(kube::kPersistentVolumeClaims, "shaped");
+  EXPECT_EQ(claim["spec"]["accessModes"], Json::array({"ReadWriteOnce"}));
+  EXPECT_EQ(claim["spec"]["resources"]["requests"]["storage"], "10Ti");
+  const Json volume =
+      Find(kube::kPersistentVolumes, {"", "pvc-" + kube::UidOf(claim)});
+  EXPECT_EQ(volume["spec"]["capacity"]["storage"], "10Ti");
+  EXPECT_EQ(volume["spec"]["mountOptions"], Json::array({"noatime"}));
+  const Json secret = VolumeSecret("shaped");
+  for (const auto& [key, value] :
+       {std::pair{"uid", "1000"}, std::pair{"gid", "100"},
+        std::pair{"fileMode", "0640"}, std::pair{"dirMode", "0750"},
+        std::pair{"metadataTTL", "60"}}) {
+    EXPECT_EQ(secret["data"][key], Base64Encode(value)) << key;
+  }
+}
+
+TEST_F(ProvisionTest, AStoreOfAnOwnAuthorityIsTrustedByItsBundle) {
+  auto tls = Minio::Start(Minio::Protocol::kHttps);
+  ASSERT_TRUE(tls.ok()) << tls.error().message;
+  MakeSecret("keys");
+  const Json place = {{"endpoint", (*tls)->url()}, {"provision", "true"}};
+  Json with_bundle = place;
+  with_bundle["ca-bundle"] = "configmap/store-ca";
+  Json either = place;
+  either["ca-bundle"] = "secret-ca";
+  Json unchecked = place;
+  unchecked["insecure-skip-tls-verify"] = "true";
+  MakeDataset("untrusted", place);
+  MakeDataset("trusted", with_bundle);
+  MakeDataset("either", either);
+  MakeDataset("unchecked", unchecked);
+  EXPECT_TRUE(Eventually("the certificate is refused", [&] {
+    return ReadyReason("untrusted") == "Unreachable";
+  }));
+  EXPECT_TRUE(EventuallyBound("unchecked"));
+  EXPECT_TRUE(Eventually("it is warned of",
+                         [&] { return HasEvent("unchecked", "SpecWarning"); }));
+  EXPECT_TRUE(Eventually("the bundle is missed", [&] {
+    return ReadyReason("trusted") == "CABundleNotFound";
+  }));
+  Json bundle = kube::MakeObject(kube::kConfigMaps, {namespace_, "store-ca"});
+  bundle["data"]["ca.crt"] = (*tls)->ca_pem();
+  ASSERT_TRUE(client().Create(kube::kConfigMaps, bundle, Soon()).ok());
+  MakeSecret("secret-ca", {{"ca.crt", (*tls)->ca_pem()}});
+  EXPECT_TRUE(EventuallyBound("trusted"));
+  EXPECT_TRUE(EventuallyBound("either"));
 }
 
 TEST_F(ProvisionTest, AClaimNeedsNoDataset) {

@@ -1,0 +1,43 @@
+// Policy: what the administrator of the cluster lets Datasets reach. Whoever
+// may write a Dataset of type HOST or CSI reaches past namespaces: directories
+// of nodes, and volumes by their handle (docs/adr/0013). Pure.
+
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "dataset/source.h"
+
+namespace datashim::dataset {
+
+/// All that is allowed. Default: everything but system paths and our own
+/// driver, which nobody can allow.
+struct Policy {
+  /// Of spec.local.type; COS stands for S3 as well.
+  std::vector<std::string> types = {"COS", "NFS", "HOST", "CSI"};
+  /// Directories below which (or at which) HOST paths must be.
+  std::vector<std::string> host_paths = {"/"};
+  /// Directories of the nodes that HOST paths must not touch, besides those of
+  /// IsSystemPath: the kubelet's, and ours.
+  std::vector<std::string> host_paths_refused;
+  /// Drivers of CSI volumes that exist; "*" is any.
+  std::vector<std::string> csi_drivers = {"*"};
+};
+
+/// @return kPermissionDenied, naming the key and what to ask the administrator
+///     for.
+Status CheckPolicy(const Source& source, const Policy& policy);
+
+/// An absolute path without "//", "." parts and a '/' at its end.
+/// @return kInvalidArgument, without the key, if it is not absolute, has ".."
+///     parts or control characters.
+Result<std::string> NormalizePath(std::string_view path);
+
+/// True if the (normalized) path is a directory of the operating system, of
+/// Kubernetes or of a container runtime, is below one, or has one below it.
+bool IsSystemPath(std::string_view path);
+
+}  // namespace datashim::dataset
