@@ -26,8 +26,12 @@ test-unit: ## The fast part: style and unit tests
 	@tools/run-tests style unit
 
 .PHONY: test-sanitizers
-test-sanitizers: ## Unit and integration tests under ASan+UBSan and TSan, and fuzz smoke runs
-	@tools/run-tests asan-ubsan tsan fuzz
+test-sanitizers: ## Unit and integration tests under ASan+UBSan and TSan
+	@tools/run-tests asan-ubsan tsan
+
+.PHONY: test-fuzz
+test-fuzz: ## libFuzzer looks for new inputs, 20 s for each target
+	@tools/run-tests fuzz
 
 .PHONY: test-e2e
 test-e2e: ## End-to-end tests on the development cluster (or on $$KUBECONFIG's)

@@ -41,6 +41,7 @@ function(ds_folder name)
 
   if(tests AND DATASHIM_TESTS)
     add_executable(${name}_test ${tests})
+    ds_test_options(${name}_test)
     target_link_libraries(${name}_test PRIVATE
       datashim_${name} ${ARG_TEST_LIBS} GTest::gmock_main GTest::gtest)
     add_test(NAME ${name}_test COMMAND ${name}_test --gtest_shuffle)

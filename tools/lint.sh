@@ -1,8 +1,10 @@
 #!/usr/bin/env bash
-# clang-tidy over the C++ sources with the checks of .clang-tidy, all cores.
-# Needs a configured dev build (compile_commands.json).
+# shellcheck over the scripts, and clang-tidy over the C++ sources with the
+# checks of .clang-tidy, all cores. Needs a configured dev build (compile_commands.json).
 set -euo pipefail
 cd "$(dirname "$0")/.."
+
+git grep -lE '^#!.*\b(ba)?sh$' | xargs shellcheck -x -S warning
 
 git ls-files -- 'src/*.cc' ':!src/*_test.cc' |
   xargs -P "$(nproc)" -n 4 clang-tidy -p build/dev --quiet --warnings-as-errors='*' 2>&1 |

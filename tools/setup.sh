@@ -5,13 +5,14 @@
 #   tools/setup.sh            build and unit tests
 #   tools/setup.sh --cluster  also what the development cluster and e2e need
 #   tools/setup.sh --bench    also the peers and tools of `make bench`
+#   tools/setup.sh --fuzz     also libFuzzer
 set -euo pipefail
 
-usage() { sed -n '2,8s/^# \{0,1\}//p' "$0"; }
+usage() { sed -n '2,9s/^# \{0,1\}//p' "$0"; }
 
 build_packages=(
   g++ cmake ninja-build ccache mold make pkg-config git ca-certificates curl
-  clang-format clang-tidy clang universal-ctags
+  clang-format clang-tidy clang universal-ctags shellcheck
   libboost1.81-dev libssl-dev libgrpc++-dev libprotobuf-dev protobuf-compiler
   protobuf-compiler-grpc nlohmann-json3-dev libyaml-cpp-dev libpugixml-dev
   libspdlog-dev prometheus-cpp-dev libcli11-dev libisal-dev libseccomp-dev
@@ -23,12 +24,14 @@ cluster_packages=(
   mmdebstrap python3-venv python3-pip fuse3 attr
 )
 bench_packages=(s3fs rclone fio)
+fuzz_packages=(libclang-rt-14-dev)
 
 packages=("${build_packages[@]}")
 for arg in "$@"; do
   case $arg in
     --cluster) packages+=("${cluster_packages[@]}") ;;
     --bench) packages+=("${bench_packages[@]}") ;;
+    --fuzz) packages+=("${fuzz_packages[@]}") ;;
     -h | --help) usage; exit 0 ;;
     *) echo "setup: unknown option '$arg'" >&2; usage >&2; exit 2 ;;
   esac

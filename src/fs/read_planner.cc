@@ -73,7 +73,7 @@ ReadPlanner::Stream& ReadPlanner::StartStream(ByteRange read, ReadPlan& plan) {
   if (*slot && (*slot)->planned_end > (*slot)->next) {
     plan.dropped = {(*slot)->next, (*slot)->planned_end - (*slot)->next};
   }
-  Stream& stream = slot->emplace();
+  Stream& stream = (*slot = Stream{}).value();
   stream.first = read.offset;
   stream.begin = read.offset;
   stream.next = read.end();

@@ -8,9 +8,10 @@ cd "$(dirname "$0")/../.."
 results=${1:?folder for the results}
 tools/setup.sh --cluster
 if [[ -z ${KUBECONFIG:-} ]]; then
+  # A cluster that is up already stays up.
+  tools/devcluster/devcluster status >/dev/null 2>&1 || trap 'tools/devcluster/devcluster down' EXIT
   tools/devcluster/devcluster up
   eval "$(tools/devcluster/devcluster env)"
-  trap 'tools/devcluster/devcluster down' EXIT
 fi
 tools/install.sh
 /usr/bin/python3 -m pytest -q --junitxml="$results/pytest.xml" tests/e2e

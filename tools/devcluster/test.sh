@@ -7,25 +7,10 @@ set -euo pipefail
 
 HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 readonly HERE STATE=/var/lib/datashim-devcluster
-WORK=$(mktemp -d)
-failures=0
+# shellcheck source=tools/lib/check.sh
+source "$HERE/../lib/check.sh"
 
 devcluster() { "$HERE/devcluster" "$@"; }
-
-# check WHAT COMMAND...: the command must succeed.
-check() {
-  local what=$1
-  shift
-  if "$@" >"$WORK/output" 2>&1; then
-    echo "ok      $what"
-  else
-    echo "FAILED  $what"
-    sed 's/^/        /' "$WORK/output"
-    failures=$((failures + 1))
-  fi
-}
-
-not() { ! "$@"; }
 
 # What the machine has of the kinds of things that a cluster makes. Cgroups and
 # processes by name, as others come and go on a shared machine.
@@ -179,7 +164,6 @@ check_failure_is_named() {
 }
 
 main() {
-  trap 'rm -rf "$WORK"' EXIT
   [[ ! -e $STATE ]] || {
     echo "the cluster is up; this test ends it: run 'devcluster down' first" >&2
     exit 2
@@ -197,10 +181,7 @@ main() {
   check_failure_is_named
   footprint >"$WORK/after"
   check 'nothing is left behind' diff "$WORK/before" "$WORK/after"
-  ((failures == 0)) || {
-    echo "$failures checks failed" >&2
-    exit 1
-  }
+  conclude
 }
 
 main "$@"

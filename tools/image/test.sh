@@ -6,23 +6,8 @@ set -euo pipefail
 
 HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 readonly HERE
-WORK=$(mktemp -d)
-failures=0
-
-# check WHAT COMMAND...: the command must succeed.
-check() {
-  local what=$1
-  shift
-  if "$@" >"$WORK/output" 2>&1; then
-    echo "ok      $what"
-  else
-    echo "FAILED  $what"
-    sed 's/^/        /' "$WORK/output"
-    failures=$((failures + 1))
-  fi
-}
-
-not() { ! "$@"; }
+# shellcheck source=tools/lib/check.sh
+source "$HERE/../lib/check.sh"
 
 mkimage() { "$HERE/mkimage.py" --name localhost/test:dev "$@"; }
 
@@ -83,7 +68,6 @@ check_product_image() {
 }
 
 main() {
-  trap 'rm -rf "$WORK"' EXIT
   check 'the same folder gives the same image' same_bytes_from_the_same_folder
   check 'digests and names' every_digest_is_right
   check 'owners' owners_are_given
@@ -92,10 +76,7 @@ main() {
   check 'devices are refused' not mkimage --output "$WORK/d.tar" --layer "$WORK/d"
   check 'nothing half made is left' not ls "$WORK"/d.tar*
   check_product_image
-  ((failures == 0)) || {
-    echo "$failures checks failed" >&2
-    exit 1
-  }
+  conclude
 }
 
 main "$@"

@@ -64,15 +64,51 @@ bin_path() {
   echo "$(bin_dir "$module")/$name"
 }
 
+# The newest release that a go.mod of modules/ asks for, as the module
+# golang.org/toolchain, and the SHA-256 of its archives.
+readonly GO_RELEASE=1.26.2
+declare -rA GO_SHA256=(
+  [amd64]=5c28763f43da5409ea590cf3c3fb1442c6c4e668d8f6af8c44a621a23f39a006
+  [arm64]=acb5cab2ad9d639b79b9e086a42bbff7c8931e2ceb0fd241c993e29378007e67
+)
+
+# Path of a Go that can build every module: the installed one if it is new
+# enough (from 1.21 on, Go itself fetches the release that a go.mod asks for),
+# else one of our own. Debian's is too old.
 find_go() {
-  local go
+  local go minor
   go=$(command -v go || echo /usr/local/go/bin/go)
-  [[ -x $go ]] || die "Go is not installed: see https://go.dev/doc/install (1.21 or newer)"
-  # From 1.21 on, Go itself fetches the release that a go.mod asks for.
-  local minor
-  minor=$("$go" env GOVERSION | sed -n 's/^go1\.\([0-9]*\).*/\1/p')
-  ((${minor:-0} >= 21)) || die "$go is older than Go 1.21, which can fetch newer releases itself"
+  if [[ -x $go ]]; then
+    minor=$("$go" env GOVERSION | sed -n 's/^go1\.\([0-9]*\).*/\1/p')
+    if ((${minor:-0} >= 21)); then
+      echo "$go"
+      return
+    fi
+  fi
+  go=$CACHE/go-$GO_RELEASE/bin/go
+  [[ -x $go ]] || install_go
   echo "$go"
+}
+
+install_go() {
+  local arch archive proxy=${GOPROXY:-https://proxy.golang.org} folder
+  arch=$(dpkg --print-architecture)
+  [[ -n ${GO_SHA256[$arch]:-} ]] || die "no Go for $arch: see https://go.dev/doc/install (1.21 or newer)"
+  say "fetching Go $GO_RELEASE (80 MB), as none of 1.21 or newer is installed"
+  mkdir -p "$CACHE"
+  folder=$(mktemp -d "$CACHE/go.XXXXXX")
+  archive=$folder/go.zip
+  curl --fail --silent --show-error --location --retry 3 -o "$archive" \
+    "${proxy%%[,|]*}/golang.org/toolchain/@v/v0.0.1-go$GO_RELEASE.linux-$arch.zip" ||
+    die "Go $GO_RELEASE could not be fetched from ${proxy%%[,|]*}; GOPROXY names another mirror"
+  echo "${GO_SHA256[$arch]}  $archive" | sha256sum --check --quiet >&2 ||
+    die "the archive of Go $GO_RELEASE is not the pinned one"
+  python3 -m zipfile -e "$archive" "$folder"
+  # The archive has no modes.
+  chmod +x "$folder"/golang.org/toolchain@*/bin/* "$folder"/golang.org/toolchain@*/pkg/tool/*/*
+  # Whoever comes second keeps the first one's.
+  mv --no-target-directory "$folder"/golang.org/toolchain@* "$CACHE/go-$GO_RELEASE" 2>/dev/null || true
+  rm -rf "$folder"
 }
 
 # Builds one program if it is missing. The label goes before its progress line.
