@@ -3,6 +3,7 @@
 #include <memory>
 #include <utility>
 
+#include "base/log.h"
 #include "operator/names.h"
 #include "s3/client.h"
 #include "s3/credentials.h"
@@ -36,6 +37,17 @@ std::string_view ReasonOf(ErrorCode code) {
   }
 }
 
+/// Some servers have no tags, and some keys may not set them: the bucket can be
+/// used all the same.
+void Tag(s3::S3Client& client, const std::string& bucket,
+         const std::string& owner, Deadline deadline) {
+  const Status tagged =
+      client.TagBucket(bucket, std::string(kMadeForTag), owner, deadline);
+  if (tagged.ok()) return;
+  log::Warn("a new bucket has no tag that says for whom it was made",
+            {{"bucket", bucket}, {"error", tagged.error().message}});
+}
+
 }  // namespace
 
 BucketVerdict ExplainProbe(const Status& status) {
@@ -55,7 +67,8 @@ BucketVerdict ExplainProbe(const Status& status) {
   return verdict;
 }
 
-BucketVerdict ProbeBucket(const dataset::VolumeConfig& config, bool create,
+BucketVerdict ProbeBucket(const dataset::VolumeConfig& config,
+                          const std::optional<std::string>& make_for,
                           Deadline deadline) {
   deadline = deadline.Min(Deadline::After(kProbeTimeout));
   auto client = s3::S3Client::Make(ConfigFor(config),
@@ -66,10 +79,11 @@ BucketVerdict ProbeBucket(const dataset::VolumeConfig& config, bool create,
   Status status =
       (*client)->ProbeBucket(config.bucket, config.prefix, deadline);
   bool created = false;
-  if (!status.ok() && status.error().code == ErrorCode::kNotFound && create) {
+  if (!status.ok() && status.error().code == ErrorCode::kNotFound && make_for) {
     status = (*client)->CreateBucket(config.bucket, {config.region}, deadline);
     created = status.ok();
     if (created) {
+      Tag(**client, config.bucket, *make_for, deadline);
       status = (*client)->ProbeBucket(config.bucket, config.prefix, deadline);
     }
   }

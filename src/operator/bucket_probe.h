@@ -27,8 +27,10 @@ struct BucketVerdict {
 inline constexpr std::chrono::seconds kProbeTimeout{5};
 
 /// Asks the store; blocks until its answer, kProbeTimeout or the deadline.
-/// @param create make the bucket if it is not there.
-BucketVerdict ProbeBucket(const dataset::VolumeConfig& config, bool create,
+/// @param make_for if the bucket is not there, make it and tag it with this
+///     (kMadeForTag), the uid of whom it is for.
+BucketVerdict ProbeBucket(const dataset::VolumeConfig& config,
+                          const std::optional<std::string>& make_for,
                           Deadline deadline);
 
 /// The verdict for what s3 reported. Pure.

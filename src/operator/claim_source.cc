@@ -58,7 +58,7 @@ Result<ClaimSource> ClaimSources::Resolve(const kube::Json& claim,
                                           Deadline deadline) const {
   const kube::ObjectKey key = kube::KeyOf(claim);
   const auto owner = DatasetOwnerOf(claim);
-  if (!owner) return ResolveClaimSecret(key, deadline);
+  if (!owner) return ResolveClaimSecret(claim, deadline);
   const kube::ObjectPtr dataset =
       view_.datasets().Get({key.namespace_name, owner->name});
   if (dataset == nullptr || kube::UidOf(*dataset) != owner->uid ||
@@ -79,6 +79,7 @@ Result<ClaimSource> ClaimSources::ResolveDataset(const kube::Json& dataset,
     return ResolveBucket(parsed->namespace_name, *bucket,
                          {.config = bucket->config,
                           .provision = bucket->provision,
+                          .made_for = parsed->uid,
                           .mount_options = spec->shape.mount_options},
                          deadline);
   }
@@ -152,8 +153,9 @@ Result<std::optional<std::string>> ClaimSources::ReadField(
 
 /// A claim without a Dataset: the Secret named like it says everything, as
 /// upstream's StorageClass has it.
-Result<ClaimSource> ClaimSources::ResolveClaimSecret(const kube::ObjectKey& key,
+Result<ClaimSource> ClaimSources::ResolveClaimSecret(const kube::Json& claim,
                                                      Deadline deadline) const {
+  const kube::ObjectKey key = kube::KeyOf(claim);
   DS_ASSIGN_OR_RETURN(const auto secret,
                       client_.Find(kube::kSecrets, key, deadline));
   if (!secret) {
@@ -167,7 +169,8 @@ Result<ClaimSource> ClaimSources::ResolveClaimSecret(const kube::ObjectKey& key,
                    "Secret " + key.ToString() + ": " + config.error().message,
                    false);
   }
-  BucketClaim bucket{.config = *std::move(config)};
+  BucketClaim bucket{.config = *std::move(config),
+                     .made_for = kube::UidOf(claim)};
   if (const auto it = data.find("provision"); it != data.end()) {
     bucket.provision = ParseBool(it->second.Reveal()).value_or(false);
   }

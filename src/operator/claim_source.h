@@ -24,6 +24,7 @@ namespace datashim::controllers {
 struct BucketClaim {
   dataset::VolumeConfig config;  ///< With keys and CA bundle.
   bool provision = false;        ///< Make the bucket if it is not there.
+  std::string made_for = {};     ///< Uid of the Dataset, or of the claim.
   std::vector<std::string> mount_options = {};
 };
 
@@ -55,7 +56,7 @@ class ClaimSources {
                                     const dataset::BucketSource& source,
                                     BucketClaim bucket,
                                     Deadline deadline) const;
-  Result<ClaimSource> ResolveClaimSecret(const kube::ObjectKey& key,
+  Result<ClaimSource> ResolveClaimSecret(const kube::Json& claim,
                                          Deadline deadline) const;
   Result<std::optional<std::string>> ReadField(
       const std::string& namespace_name, const dataset::ObjectField& field,

@@ -75,6 +75,8 @@ void DatasetController::Pass::ParseSpec(const dataset::Policy& policy) {
   spec = *std::move(validated);
   const DatasetSource source{object, dataset, *spec};
   seen.config_map_wanted = spec->bucket() != nullptr;
+  seen.removes_data =
+      seen.config_map_wanted && spec->bucket()->remove_on_delete;
   if (seen.config_map_wanted) wanted_config_map = BuildConfigMap(source);
   wanted_claim = BuildClaim(source);
 }
@@ -92,11 +94,13 @@ void DatasetController::Pass::Look() {
 
 DatasetController::DatasetController(kube::Client& client, ClusterView& view,
                                      const VolumeReports& reports,
+                                     const VolumeReports& removals,
                                      kube::EventRecorder& events,
                                      dataset::Policy policy, Clock& clock)
     : client_(client),
       view_(view),
       reports_(reports),
+      removals_(removals),
       events_(events),
       policy_(std::move(policy)),
       clock_(clock) {}
@@ -135,8 +139,12 @@ Status DatasetController::Observe(Pass& pass, Deadline deadline) {
                                                  pass.key, deadline));
     if (claim) pass.claim = Share(*std::move(claim));
   }
-  pass.seen.volume_exists =
-      !view_.volumes().ByIndex(kDatasetIndex, pass.uid).empty();
+  for (const kube::ObjectPtr& volume :
+       view_.volumes().ByIndex(kDatasetIndex, pass.uid)) {
+    pass.seen.volume_exists = true;
+    const std::string uid = kube::AnnotationOf(*volume, kClaimUidAnnotation);
+    if (!pass.seen.removal) pass.seen.removal = removals_.Get(uid);
+  }
   if (pass.claim != nullptr) {
     pass.seen.report = reports_.Get(kube::UidOf(*pass.claim));
   }

@@ -29,8 +29,9 @@ class DatasetController {
  public:
   /// Everything given by reference outlives the controller.
   DatasetController(kube::Client& client, ClusterView& view,
-                    const VolumeReports& reports, kube::EventRecorder& events,
-                    dataset::Policy policy, Clock& clock);
+                    const VolumeReports& reports, const VolumeReports& removals,
+                    kube::EventRecorder& events, dataset::Policy policy,
+                    Clock& clock);
 
   /// Brings one Dataset nearer to its spec. Errors are those of kube::Client;
   /// they mean "try again".
@@ -55,6 +56,7 @@ class DatasetController {
   kube::Client& client_;
   ClusterView& view_;
   const VolumeReports& reports_;
+  const VolumeReports& removals_;
   kube::EventRecorder& events_;
   const dataset::Policy policy_;
   Clock& clock_;

@@ -67,8 +67,12 @@ Verdict JudgeDeletion(const DatasetObservation& seen) {
     return {kPending, std::string(reason::kInUse),
             "waiting for pods that use it: " + NamePods(seen.pods)};
   }
+  if (seen.removal && !seen.claim.being_deleted) {
+    return {kPending, seen.removal->reason, seen.removal->message};
+  }
   return {kPending, std::string(reason::kDeleting),
-          "claim and volume are being deleted; the data stays"};
+          std::string("claim and volume are being deleted; the data ") +
+              (seen.removes_data ? "goes with them" : "stays")};
 }
 
 Verdict JudgeClaim(const DatasetObservation& seen) {
@@ -115,7 +119,8 @@ Verdict Judge(const DatasetObservation& seen) {
 
 bool IsProgress(std::string_view what) {
   return what == reason::kProvisioning || what == reason::kBinding ||
-         what == reason::kDeleting || what == reason::kBound;
+         what == reason::kDeleting || what == reason::kBound ||
+         what == reason::kRemovingData;
 }
 
 /// The condition of that type in dataset.status; null if it has none.

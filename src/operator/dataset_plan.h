@@ -57,6 +57,9 @@ struct DatasetObservation {
   /// "name" of each pod that uses the claim; looked at during deletion only.
   std::vector<std::string> pods;
   std::optional<VolumeReport> report;  ///< Of the claim.
+
+  bool removes_data = false;            ///< remove-on-delete.
+  std::optional<VolumeReport> removal;  ///< Of the data, during deletion.
 };
 
 /// One write to the API server.

@@ -63,8 +63,8 @@ LeaderLoops::LeaderLoops(LeaderOptions options,
       webhook_configuration_(
           *client_, kMutatingWebhooks,
           OnlyNamed(options_.certificates.webhook_configuration), clock),
-      dataset_controller_(*client_, view_, reports_, events_, options_.policy,
-                          clock),
+      dataset_controller_(*client_, view_, reports_, removals_, events_,
+                          options_.policy, clock),
       provisioner_(
           *client_, view_, reports_, events_,
           {options_.operator_namespace, options_.policy},
@@ -72,7 +72,11 @@ LeaderLoops::LeaderLoops(LeaderOptions options,
             dataset_loop_.queue().Add(claim);
           },
           clock),
-      reclaimer_(*client_, view_, options_.operator_namespace),
+      remover_(*client_, view_, removals_, events_, options_.operator_namespace,
+               [this](const kube::ObjectKey& dataset) {
+                 dataset_loop_.queue().Add(dataset);
+               }),
+      reclaimer_(*client_, view_, remover_, options_.operator_namespace),
       certificate_controller_(*client_, options_.certificates, clock),
       dataset_loop_(
           LoopOptions("dataset", 2),
@@ -122,6 +126,16 @@ void LeaderLoops::Wire() {
 void LeaderLoops::OnDatasetChange(const kube::ObjectChange& change) {
   const kube::ObjectKey key = kube::KeyOf(Latest(change));
   dataset_loop_.queue().Add(key);
+  // remove-on-delete may have changed, which a failing removal waits for.
+  if (change.before != nullptr && change.after != nullptr &&
+      kube::IsBeingDeleted(*change.after) &&
+      kube::LabelOf(*change.before, kRemoveOnDeleteLabel) !=
+          kube::LabelOf(*change.after, kRemoveOnDeleteLabel)) {
+    for (const kube::ObjectPtr& volume :
+         view_.volumes().ByIndex(kDatasetIndex, kube::UidOf(*change.after))) {
+      volume_loop_.queue().Add(kube::KeyOf(*volume));
+    }
+  }
   // Our own writes of the status say nothing new to the provisioner.
   if (change.before == nullptr || change.after == nullptr ||
       kube::GenerationOf(*change.before) != kube::GenerationOf(*change.after)) {

@@ -16,6 +16,7 @@
 #include "kube/informer.h"
 #include "operator/certificate_controller.h"
 #include "operator/cluster_view.h"
+#include "operator/data_remover.h"
 #include "operator/dataset_controller.h"
 #include "operator/provisioner.h"
 #include "operator/volume_reclaimer.h"
@@ -75,8 +76,10 @@ class LeaderLoops {
   ClusterView view_;
   kube::Informer webhook_configuration_;
   VolumeReports reports_;
+  VolumeReports removals_;
   DatasetController dataset_controller_;
   Provisioner provisioner_;
+  DataRemover remover_;
   VolumeReclaimer reclaimer_;
   CertificateController certificate_controller_;
 

@@ -31,6 +31,9 @@ inline constexpr std::string_view kVolumeFinalizer =
 
 /// On generated objects, as upstream: the name of the Dataset.
 inline constexpr std::string_view kDatasetLabel = "dataset";
+/// On a Dataset, as upstream: the data goes with it. May change while it is
+/// being deleted.
+inline constexpr std::string_view kRemoveOnDeleteLabel = "remove-on-delete";
 /// On volume Secrets: "true". Finds them in the operator's namespace.
 inline constexpr std::string_view kVolumeSecretLabel =
     "datashim.io/volume-secret";
@@ -55,6 +58,8 @@ inline constexpr std::string_view kDescribedAnnotation =
 /// On volumes: "true" if we made the bucket.
 inline constexpr std::string_view kBucketCreatedAnnotation =
     "datashim.io/bucket-created";
+/// Tag of a bucket that we made: the uid of the Dataset (or claim) it is for.
+inline constexpr std::string_view kMadeForTag = "datashim.io/made-for";
 /// Kubernetes' own: who made a volume, so that the right one deletes it.
 inline constexpr std::string_view kProvisionedByAnnotation =
     "pv.kubernetes.io/provisioned-by";
@@ -86,6 +91,10 @@ inline constexpr std::string_view kCredentialsRotated = "CredentialsRotated";
 inline constexpr std::string_view kCaBundleNotFound = "CABundleNotFound";
 inline constexpr std::string_view kStorageClassNotFound =
     "StorageClassNotFound";
+inline constexpr std::string_view kRemovingData = "RemovingData";
+inline constexpr std::string_view kRemovalFailed = "DataRemovalFailed";
+inline constexpr std::string_view kDataRemoved = "DataRemoved";
+inline constexpr std::string_view kDataKept = "DataKept";
 inline constexpr std::string_view kSpecWarning = "SpecWarning";
 }  // namespace reason
 

@@ -54,7 +54,8 @@ TEST(ProbeBucketTest, ABrokenEndpointIsAnAnswer) {
   dataset::VolumeConfig config;
   config.endpoint = "not a url";
   config.bucket = "b";
-  EXPECT_EQ(ProbeBucket(config, false, Deadline::After(std::chrono::seconds(5)))
+  EXPECT_EQ(ProbeBucket(config, std::nullopt,
+                        Deadline::After(std::chrono::seconds(5)))
                 .reason,
             reason::kInvalidSpec);
 }

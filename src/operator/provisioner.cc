@@ -136,8 +136,10 @@ std::optional<BucketVerdict> Provisioner::Verify(
   if (served.verified == data && now - served.verified_at < kVerifyInterval) {
     return std::nullopt;
   }
-  BucketVerdict verdict =
-      ProbeBucket(bucket.config, bucket.provision, deadline);
+  BucketVerdict verdict = ProbeBucket(
+      bucket.config,
+      bucket.provision ? std::optional(bucket.made_for) : std::nullopt,
+      deadline);
   served.bucket_created |= verdict.created;
   if (!verdict.reason.empty()) return verdict;
   served.verified = data;

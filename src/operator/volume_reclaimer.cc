@@ -11,6 +11,8 @@
 namespace datashim::controllers {
 namespace {
 
+constexpr std::chrono::milliseconds kNextSliceDelay{10};
+
 Status IgnoreNotFound(Status status) {
   if (!status.ok() && status.error().code == ErrorCode::kNotFound) {
     return OkStatus();
@@ -21,9 +23,11 @@ Status IgnoreNotFound(Status status) {
 }  // namespace
 
 VolumeReclaimer::VolumeReclaimer(kube::Client& client, ClusterView& view,
+                                 DataRemover& remover,
                                  std::string operator_namespace)
     : client_(client),
       view_(view),
+      remover_(remover),
       operator_namespace_(std::move(operator_namespace)) {}
 
 Result<kube::Outcome> VolumeReclaimer::Reconcile(const kube::ObjectKey& key,
@@ -42,13 +46,16 @@ Result<kube::Outcome> VolumeReclaimer::Reconcile(const kube::ObjectKey& key,
                          deadline)));
       break;
     case VolumeStep::kFinalize:
-      DS_RETURN_IF_ERROR(Finalize(*volume, deadline));
-      break;
+      return Finalize(*volume, deadline);
   }
   return kube::Outcome::Done();
 }
 
-Status VolumeReclaimer::Finalize(const kube::Json& volume, Deadline deadline) {
+Result<kube::Outcome> VolumeReclaimer::Finalize(const kube::Json& volume,
+                                                Deadline deadline) {
+  DS_ASSIGN_OR_RETURN(const bool is_done, remover_.Remove(volume, deadline));
+  // At once, but behind the other volumes.
+  if (!is_done) return kube::Outcome::RequeueAfter(kNextSliceDelay);
   const std::string uid = kube::AnnotationOf(volume, kClaimUidAnnotation);
   if (!uid.empty()) {
     DS_RETURN_IF_ERROR(IgnoreNotFound(client_.Delete(
@@ -63,8 +70,10 @@ Status VolumeReclaimer::Finalize(const kube::Json& volume, Deadline deadline) {
         {"finalizers", without["metadata"]["finalizers"]}}}};
   auto patched = client_.Patch(kube::kPersistentVolumes, kube::KeyOf(volume),
                                kube::PatchType::kMerge, patch, deadline);
-  if (!patched.ok()) return IgnoreNotFound(std::move(patched).error());
-  return OkStatus();
+  if (!patched.ok()) {
+    DS_RETURN_IF_ERROR(IgnoreNotFound(std::move(patched).error()));
+  }
+  return kube::Outcome::Done();
 }
 
 Status VolumeReclaimer::SweepSecrets(Deadline deadline) {

@@ -1,5 +1,5 @@
 // VolumeReclaimer: deletes volumes whose claim is gone, and their Secrets. The
-// data in the bucket is never touched.
+// data is left to DataRemover, which has its turn before the Secret goes.
 
 #pragma once
 
@@ -11,6 +11,7 @@
 #include "kube/controller.h"
 #include "kube/object.h"
 #include "operator/cluster_view.h"
+#include "operator/data_remover.h"
 
 namespace datashim::controllers {
 
@@ -18,7 +19,7 @@ namespace datashim::controllers {
 class VolumeReclaimer {
  public:
   /// Everything given outlives the reclaimer.
-  VolumeReclaimer(kube::Client& client, ClusterView& view,
+  VolumeReclaimer(kube::Client& client, ClusterView& view, DataRemover& remover,
                   std::string operator_namespace);
 
   /// Does what PlanVolume says about one volume. Errors are those of
@@ -31,10 +32,11 @@ class VolumeReclaimer {
   Status SweepSecrets(Deadline deadline);
 
  private:
-  Status Finalize(const kube::Json& volume, Deadline deadline);
+  Result<kube::Outcome> Finalize(const kube::Json& volume, Deadline deadline);
 
   kube::Client& client_;
   ClusterView& view_;
+  DataRemover& remover_;
   const std::string operator_namespace_;
 };
 

@@ -2,7 +2,9 @@
 
 #include <utility>
 
+#include "base/strings.h"
 #include "s3/client_impl.h"
+#include "s3/object_rules.h"
 #include "s3/xml.h"
 
 namespace datashim::s3 {
@@ -69,6 +71,49 @@ Status S3Client::CreateBucket(const std::string& bucket,
   // Servers differ in what they say to an owner: who may list it, has it.
   if (ProbeBucket(bucket, "", deadline).ok()) return OkStatus();
   return std::move(answer).error();
+}
+
+Status S3Client::DeleteBucket(const std::string& bucket, Deadline deadline) {
+  Operation operation;
+  operation.method = "DELETE";
+  operation.bucket = bucket;
+  auto answer = impl_->Run(operation, deadline);
+  if (answer.ok() || answer.error().code == ErrorCode::kNotFound) {
+    return OkStatus();
+  }
+  return std::move(answer).error();
+}
+
+Status S3Client::TagBucket(const std::string& bucket, const std::string& key,
+                           const std::string& value, Deadline deadline) {
+  Operation operation;
+  operation.method = "PUT";
+  operation.bucket = bucket;
+  operation.query = {{"tagging", ""}};
+  const std::string body = FormatTag(key, value);
+  operation.body = body;
+  operation.headers = {{"Content-Type", "application/xml"}};
+  if (const auto md5 = Md5(body)) {
+    operation.headers.emplace_back("Content-MD5", Base64Encode(*md5));
+  }
+  auto answer = impl_->Run(operation, deadline);
+  if (answer.ok()) return OkStatus();
+  return std::move(answer).error();
+}
+
+Result<std::string> S3Client::BucketTag(const std::string& bucket,
+                                        const std::string& key,
+                                        Deadline deadline) {
+  Operation operation;
+  operation.bucket = bucket;
+  operation.query = {{"tagging", ""}};
+  auto answer = impl_->Run(operation, deadline);
+  if (!answer.ok()) {
+    // S3's way to say that there are no tags (NoSuchTagSet).
+    if (answer.error().code == ErrorCode::kNotFound) return std::string();
+    return std::move(answer).error();
+  }
+  return ParseTag(answer->body, key);
 }
 
 const std::string& S3Client::endpoint() const { return impl_->endpoint_text(); }

@@ -70,6 +70,16 @@ class S3Client {
   Status CreateBucket(const std::string& bucket, const BucketOptions& options,
                       Deadline deadline);
 
+  /// OK too when it is not there; kFailedPrecondition when it is not empty.
+  Status DeleteBucket(const std::string& bucket, Deadline deadline);
+
+  /// Makes this the only tag of the bucket.
+  Status TagBucket(const std::string& bucket, const std::string& key,
+                   const std::string& value, Deadline deadline);
+  /// The value of a tag; empty if the bucket has no such tag.
+  Result<std::string> BucketTag(const std::string& bucket,
+                                const std::string& key, Deadline deadline);
+
   /// "http://s3:9000"; for messages.
   const std::string& endpoint() const;
 

@@ -60,6 +60,16 @@ std::optional<ContentRange> ParseContentRange(std::string_view text) {
   return ContentRange{{*first, *last - *first + 1}, *total};
 }
 
+std::optional<std::string> Md5(std::string_view bytes) {
+  std::array<unsigned char, kMd5Bytes> digest{};
+  if (EVP_Digest(bytes.data(), bytes.size(), digest.data(), nullptr, EVP_md5(),
+                 nullptr) != 1) {
+    return std::nullopt;
+  }
+  return std::string(reinterpret_cast<const char*>(digest.data()),
+                     digest.size());
+}
+
 std::optional<std::string> MultipartEtag(
     const std::vector<store::UploadedPart>& parts) {
   std::string joined;
@@ -68,14 +78,9 @@ std::optional<std::string> MultipartEtag(
     if (md5.empty()) return std::nullopt;
     joined += md5;
   }
-  std::array<unsigned char, kMd5Bytes> digest{};
-  if (EVP_Digest(joined.data(), joined.size(), digest.data(), nullptr,
-                 EVP_md5(), nullptr) != 1) {
-    return std::nullopt;  // MD5 is switched off (FIPS).
-  }
-  const std::string_view bytes(reinterpret_cast<const char*>(digest.data()),
-                               digest.size());
-  return "\"" + HexEncode(bytes) + "-" + std::to_string(parts.size()) + "\"";
+  const auto md5 = Md5(joined);
+  if (!md5) return std::nullopt;
+  return "\"" + HexEncode(*md5) + "-" + std::to_string(parts.size()) + "\"";
 }
 
 std::vector<store::ByteRange> PlanCopyParts(std::uint64_t object_bytes) {

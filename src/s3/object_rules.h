@@ -30,6 +30,10 @@ struct ContentRange {
 /// beyond the total among it.
 std::optional<ContentRange> ParseContentRange(std::string_view text);
 
+/// The 16 bytes, for S3's Content-MD5. nullopt where MD5 is switched off
+/// (FIPS).
+std::optional<std::string> Md5(std::string_view bytes);
+
 /// The ETag that S3 gives to an object of these parts: the MD5 of their MD5s.
 /// nullopt if the tags of the parts are no MD5 (encryption with KMS).
 std::optional<std::string> MultipartEtag(

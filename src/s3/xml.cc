@@ -155,6 +155,91 @@ Result<Written> ParseWritten(std::string_view xml) {
   return written;
 }
 
+Result<VersionPage> ParseVersionPage(std::string_view xml) {
+  pugi::xml_document document;
+  DS_ASSIGN_OR_RETURN(const pugi::xml_node root, Root(document, xml, ""));
+  const std::string_view name = root.name();
+  if (name != "ListVersionsResult" && name != "ListBucketResult" &&
+      name != "ListMultipartUploadsResult") {
+    return Malformed("it is no list");
+  }
+  const bool encoded =
+      std::string_view(root.child_value("EncodingType")) == "url";
+  VersionPage page;
+  for (const pugi::xml_node node : root.children()) {
+    const std::string_view kind = node.name();
+    const bool is_upload = kind == "Upload";
+    if (!is_upload && kind != "Version" && kind != "DeleteMarker" &&
+        kind != "Contents") {
+      continue;
+    }
+    ObjectVersion version;
+    DS_ASSIGN_OR_RETURN(version.key,
+                        DecodeKey(node.child_value("Key"), encoded));
+    version.id = node.child_value(is_upload ? "UploadId" : "VersionId");
+    if (version.key.empty()) return Malformed("an object has no key");
+    if (is_upload && version.id.empty()) {
+      return Malformed("an upload has no <UploadId>");
+    }
+    page.entries.push_back(std::move(version));
+  }
+  return page;
+}
+
+Result<std::vector<DeleteError>> ParseDeleteErrors(std::string_view xml) {
+  pugi::xml_document document;
+  DS_ASSIGN_OR_RETURN(const pugi::xml_node root,
+                      Root(document, xml, "DeleteResult"));
+  std::vector<DeleteError> errors;
+  for (const pugi::xml_node node : root.children("Error")) {
+    errors.push_back(
+        {node.child_value("Key"),
+         {.code = Printable(node.child_value("Code"), kCodeBytesMax),
+          .message = Printable(node.child_value("Message"), kMessageBytesMax),
+          .region = ""}});
+  }
+  return errors;
+}
+
+Result<std::string> ParseTag(std::string_view xml, std::string_view key) {
+  pugi::xml_document document;
+  DS_ASSIGN_OR_RETURN(const pugi::xml_node root,
+                      Root(document, xml, "Tagging"));
+  for (const pugi::xml_node tag : root.child("TagSet").children("Tag")) {
+    if (tag.child_value("Key") == key) {
+      return std::string(tag.child_value("Value"));
+    }
+  }
+  return std::string();
+}
+
+std::string FormatDelete(const std::vector<ObjectVersion>& versions) {
+  pugi::xml_document document;
+  pugi::xml_node root = document.append_child("Delete");
+  root.append_child("Quiet").text().set("true");
+  for (const ObjectVersion& version : versions) {
+    pugi::xml_node node = root.append_child("Object");
+    node.append_child("Key").text().set(version.key.c_str());
+    if (version.id.empty()) continue;
+    node.append_child("VersionId").text().set(version.id.c_str());
+  }
+  std::ostringstream out;
+  document.save(out, "", pugi::format_raw | pugi::format_no_declaration);
+  return std::move(out).str();
+}
+
+std::string FormatTag(const std::string& key, const std::string& value) {
+  pugi::xml_document document;
+  pugi::xml_node tag =
+      document.append_child("Tagging").append_child("TagSet").append_child(
+          "Tag");
+  tag.append_child("Key").text().set(key.c_str());
+  tag.append_child("Value").text().set(value.c_str());
+  std::ostringstream out;
+  document.save(out, "", pugi::format_raw | pugi::format_no_declaration);
+  return std::move(out).str();
+}
+
 std::string FormatCompleteUpload(
     const std::vector<store::UploadedPart>& parts) {
   pugi::xml_document document;

@@ -38,6 +38,37 @@ struct Written {
 };
 Result<Written> ParseWritten(std::string_view xml);
 
+/// A version of an object, a delete marker, or an upload that is not complete.
+struct ObjectVersion {
+  std::string key;
+  std::string id;  ///< Of version or upload; empty: the object itself.
+
+  friend bool operator==(const ObjectVersion&, const ObjectVersion&) = default;
+};
+
+/// The start of a list of them; what is behind it is listed again when these
+/// are gone.
+struct VersionPage {
+  std::vector<ObjectVersion> entries;
+};
+
+/// An answer of ListObjectVersions, ListMultipartUploads or ListObjectsV2.
+Result<VersionPage> ParseVersionPage(std::string_view xml);
+
+/// DeleteObjects' request. Keys must be such as XML can hold.
+std::string FormatDelete(const std::vector<ObjectVersion>& versions);
+
+/// What DeleteObjects could not delete.
+struct DeleteError {
+  std::string key;
+  ErrorBody body;
+};
+Result<std::vector<DeleteError>> ParseDeleteErrors(std::string_view xml);
+
+std::string FormatTag(const std::string& key, const std::string& value);
+/// The value of a tag in GetBucketTagging's answer; empty if it is not there.
+Result<std::string> ParseTag(std::string_view xml, std::string_view key);
+
 std::string FormatCompleteUpload(const std::vector<store::UploadedPart>& parts);
 std::string FormatCreateBucket(std::string_view region);
 

@@ -98,6 +98,65 @@ TEST(ParseListPageTest, DeepAndSelfExpandingXmlDoesNoHarm) {
   EXPECT_EQ(page->objects[0].key, "&b;");
 }
 
+TEST(ParseVersionPageTest, TakesAllKindsOfLists) {
+  const auto versions = ParseVersionPage(
+      "<ListVersionsResult><EncodingType>url</EncodingType>"
+      "<Version><Key>a%20b</Key><VersionId>v1</VersionId></Version>"
+      "<DeleteMarker><Key>c</Key><VersionId>v2</VersionId></DeleteMarker>"
+      "<IsTruncated>true</IsTruncated></ListVersionsResult>");
+  ASSERT_TRUE(versions.ok()) << versions.error().message;
+  EXPECT_EQ(versions->entries,
+            (std::vector<ObjectVersion>{{"a b", "v1"}, {"c", "v2"}}));
+  const auto uploads = ParseVersionPage(
+      "<ListMultipartUploadsResult><Upload><Key>k</Key><UploadId>u</UploadId>"
+      "</Upload></ListMultipartUploadsResult>");
+  ASSERT_TRUE(uploads.ok()) << uploads.error().message;
+  EXPECT_EQ(uploads->entries, (std::vector<ObjectVersion>{{"k", "u"}}));
+  const auto objects = ParseVersionPage(
+      "<ListBucketResult><Contents><Key>k</Key></Contents></ListBucketResult>");
+  ASSERT_TRUE(objects.ok()) << objects.error().message;
+  EXPECT_EQ(objects->entries, (std::vector<ObjectVersion>{{"k", ""}}));
+}
+
+TEST(ParseVersionPageTest, RefusesWhatIsMissingOrWrong) {
+  for (const char* xml :
+       {"", "<Error/>", "<ListVersionsResult><Version/></ListVersionsResult>",
+        "<ListMultipartUploadsResult><Upload><Key>k</Key></Upload>"
+        "</ListMultipartUploadsResult>",
+        "<ListVersionsResult><EncodingType>url</EncodingType><Version>"
+        "<Key>%G</Key></Version></ListVersionsResult>"}) {
+    EXPECT_EQ(ParseVersionPage(xml).error().code, ErrorCode::kDataLoss) << xml;
+  }
+}
+
+TEST(DeleteTest, RequestAndAnswer) {
+  EXPECT_EQ(FormatDelete({{"a<b", "v"}, {"c", ""}}),
+            "<Delete><Quiet>true</Quiet><Object><Key>a&lt;b</Key>"
+            "<VersionId>v</VersionId></Object><Object><Key>c</Key></Object>"
+            "</Delete>");
+  EXPECT_TRUE(ParseDeleteErrors("<DeleteResult/>").value().empty());
+  const auto errors = ParseDeleteErrors(
+      "<DeleteResult><Deleted><Key>a</Key></Deleted><Error><Key>b</Key>"
+      "<Code>AccessDenied</Code><Message>No\n</Message></Error>"
+      "</DeleteResult>");
+  ASSERT_TRUE(errors.ok());
+  ASSERT_EQ(errors->size(), 1u);
+  EXPECT_EQ(errors->front().key, "b");
+  EXPECT_EQ(errors->front().body.code, "AccessDenied");
+  EXPECT_EQ(errors->front().body.message, "No?");
+  EXPECT_FALSE(ParseDeleteErrors("<Other/>").ok());
+}
+
+TEST(TagTest, RequestAndAnswer) {
+  EXPECT_EQ(FormatTag("k", "v&w"),
+            "<Tagging><TagSet><Tag><Key>k</Key><Value>v&amp;w</Value></Tag>"
+            "</TagSet></Tagging>");
+  const std::string xml = FormatTag("k", "v&w");
+  EXPECT_EQ(ParseTag(xml, "k").value(), "v&w");
+  EXPECT_EQ(ParseTag(xml, "other").value(), "");
+  EXPECT_FALSE(ParseTag("<Error/>", "k").ok());
+}
+
 TEST(ParseErrorTest, TakesCodeMessageAndRegion) {
   const auto error = ParseError(
       "<?xml version=\"1.0\"?>\n<Error><Code>AuthorizationHeaderMalformed"

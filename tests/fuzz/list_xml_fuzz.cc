@@ -23,5 +23,12 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data,
   DS_CHECK(!id.ok() || !id->empty());
   const auto written = datashim::s3::ParseWritten(xml);
   DS_CHECK(!written.ok() || !written->etag.empty());
+  const auto versions = datashim::s3::ParseVersionPage(xml);
+  if (versions.ok()) {
+    for (const auto& version : versions->entries)
+      DS_CHECK(!version.key.empty());
+  }
+  static_cast<void>(datashim::s3::ParseDeleteErrors(xml));
+  static_cast<void>(datashim::s3::ParseTag(xml, "key"));
   return 0;
 }

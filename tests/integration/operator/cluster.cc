@@ -10,6 +10,7 @@
 #include "operator/names.h"
 #include "s3/client.h"
 #include "s3/credentials.h"
+#include "s3/object_store.h"
 
 namespace datashim::integration {
 namespace {
@@ -217,6 +218,13 @@ void OperatorTest::MakeSecret(const std::string& name,
 
 Status OperatorTest::CheckBucket(const std::string& bucket) {
   return S3ClientOf(minio())->ProbeBucket(bucket, "", Soon());
+}
+
+std::shared_ptr<store::ObjectStore> OperatorTest::Bucket(
+    const std::string& bucket) {
+  const auto s3_client = S3ClientOf(minio());
+  EXPECT_TRUE(s3_client->CreateBucket(bucket, {}, Soon()).ok());
+  return s3::MakeObjectStore(s3_client, bucket, "").value();
 }
 
 Json OperatorTest::LocalSpec(const Json& changes) const {

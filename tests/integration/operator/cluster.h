@@ -17,6 +17,7 @@
 #include "kube/object.h"
 #include "minio.h"
 #include "operator/operator.h"
+#include "store/object_store.h"
 
 namespace datashim::integration {
 
@@ -75,6 +76,8 @@ class OperatorTest : public testing::Test {
   /// With the keys of the S3 server, unless other content is given.
   void MakeSecret(const std::string& name, const Json& string_data = {});
   Status CheckBucket(const std::string& bucket);
+  /// The whole bucket, as its owner sees it; made if it is not there.
+  std::shared_ptr<store::ObjectStore> Bucket(const std::string& bucket);
   /// spec.local of a Dataset that works, with `changes` (null removes).
   Json LocalSpec(const Json& changes = Json::object()) const;
   Json MakeDataset(const std::string& name,
