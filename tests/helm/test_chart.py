@@ -179,6 +179,19 @@ def test_the_webhook_leaves_other_pods_and_its_trust_alone():
     assert len(hook["matchConditions"]) == 1
 
 
+def test_there_is_no_attacher_and_no_program_of_others():
+    assert objects("default")["CSIDriver", "csi.datashim.io"]["spec"]["attachRequired"] is False
+    images = {container["image"] for (kind, _), workload in objects("default").items()
+              if kind in ("Deployment", "DaemonSet", "StatefulSet")
+              for container in workload["spec"]["template"]["spec"]["containers"]}
+    assert len(images) == 1 and not images.pop().endswith(":latest")
+
+
+def test_no_certificate_comes_with_the_chart():
+    for values in VALUES:
+        assert not [name for kind, name in objects(values, "--include-crds") if kind == "Secret"]
+
+
 def test_what_datasets_may_reach_is_told_to_the_operator():
     def arguments(*settings: str) -> list[str]:
         (container,) = objects("default", *settings)["Deployment", "dataset-operator"]["spec"]["template"]["spec"]["containers"]

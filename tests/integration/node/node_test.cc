@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -57,6 +58,7 @@ dataset::VolumeConfig ConfigOf(const std::string& bucket) {
   config.bucket = bucket;
   config.access_key_id = SecretString(Minio::kAccessKey);
   config.secret_access_key = SecretString(Minio::kSecretKey);
+  config.files.metadata_ttl = std::chrono::seconds(0);
   return config;
 }
 
@@ -147,7 +149,6 @@ class NodeTest : public ::testing::Test {
     client_ = *std::move(client);
     node::VolumeHostOptions options;
     options.mounts_dir = mounts_;
-    options.file_system.metadata_ttl = Duration::zero();
     host_.emplace(*client_, std::move(options));
   }
 
@@ -260,6 +261,37 @@ TEST_F(NodeTest, FilesLookAsTheVolumeSays) {
   EXPECT_EQ(StatErrno(Pod("a") + "/new"), ENOENT);
   bucket.Put("new", "y");
   EXPECT_EQ(StatErrno(Pod("a") + "/new"), 0);
+}
+
+/// Upstream's drivers write the keys into files of their container.
+TEST_F(NodeTest, KeysAreInNoFileOfTheNode) {
+  Bucket bucket("keys");
+  EXPECT_OK(Stage(ConfigOf(bucket.name())));
+  EXPECT_OK(Publish("a", ConfigOf(bucket.name())));
+  std::size_t files = 0;
+  // Not into the mounts, whose files are the bucket's.
+  const auto mounts = Mounts();
+  std::filesystem::recursive_directory_iterator it(directory_.path());
+  for (; it != std::filesystem::recursive_directory_iterator(); ++it) {
+    const std::string path = it->path();
+    if (std::find(mounts.begin(), mounts.end(), path) != mounts.end()) {
+      it.disable_recursion_pending();
+    } else if (it->is_regular_file()) {
+      ++files;
+      EXPECT_THAT(Read(path), ::testing::Not(HasSubstr(Minio::kSecretKey)))
+          << path;
+    }
+  }
+  EXPECT_GT(files, 0u);  // The log of the keeper, at least.
+  const auto kept = client_->KeptMounts(Soon());
+  ASSERT_TRUE(kept.ok());
+  ASSERT_FALSE(kept->empty());
+  for (const keeper::KeptMount& mount : *kept) {
+    const std::string state =
+        Read("/proc/self/fd/" + std::to_string(mount.state_fd.get()));
+    EXPECT_THAT(state, HasSubstr(kVolume));
+    EXPECT_THAT(state, ::testing::Not(HasSubstr(Minio::kSecretKey)));
+  }
 }
 
 TEST_F(NodeTest, NewKeysReachALiveMount) {

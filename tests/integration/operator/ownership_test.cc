@@ -137,6 +137,26 @@ TEST_F(OwnershipTest, DeletionWaitsForPodsAndLeavesNothing) {
   EXPECT_TRUE(EventuallyBound("weights"));
 }
 
+/// Upstream replaces them by the labels of a plugin's pod.
+TEST_F(OwnershipTest, WhatTheOwnerNotedOnADatasetStays) {
+  Json plugin = kube::MakeObject(kube::kPods,
+                                 {kOperatorNamespace, namespace_ + "-plugin"});
+  plugin["metadata"]["labels"] = {{"dlf-plugin-type", "caching"},
+                                  {"dlf-plugin-name", "plugin"}};
+  plugin["spec"]["containers"] = Json::array({{{"name", "c"}, {"image", "i"}}});
+  ASSERT_TRUE(client().Create(kube::kPods, plugin, Soon()).ok());
+  MakeSecret("keys");
+  Json dataset = kube::MakeObject(kDatasets, Here("weights"));
+  dataset["metadata"]["annotations"] = {{"example.com/note", "mine"}};
+  dataset["metadata"]["labels"] = {{"team", "a"}};
+  dataset["spec"]["local"] = LocalSpec();
+  ASSERT_TRUE(client().Create(kDatasets, dataset, Soon()).ok());
+  ASSERT_TRUE(EventuallyBound("weights"));
+  const Json metadata = Dataset("weights")["metadata"];
+  EXPECT_EQ(metadata["annotations"], dataset["metadata"]["annotations"]);
+  EXPECT_EQ(metadata["labels"], dataset["metadata"]["labels"]);
+}
+
 TEST_F(OwnershipTest, TwoNamespacesMayUseOneName) {
   MakeSecret("keys");
   MakeDataset("weights");
