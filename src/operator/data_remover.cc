@@ -247,6 +247,7 @@ void DataRemover::Report(const Removal& removal, VolumeReport report) {
 
 void DataRemover::Keep(const Removal& removal, const std::string& why) {
   removals_.Erase(removal.claim_uid);
+  removed_.erase(removal.claim_uid);
   events_.Emit(*removal.dataset, kube::EventType::kWarning, reason::kDataKept,
                "the data stays although remove-on-delete is set: " + why);
 }

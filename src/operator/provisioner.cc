@@ -109,11 +109,14 @@ void Provisioner::ReportOthers(const kube::Json& claim,
     return;
   }
   if (storage_class == nullptr) {
-    Report(claim, {.reason = std::string(reason::kStorageClassNotFound),
-                   .message = "StorageClass " + name +
-                              " is not there; the cluster's administrator "
-                              "makes it, or spec.local.storageClass names "
-                              "another one"});
+    const std::string advice =
+        name == kStorageClassName
+            ? "it comes with the chart (storageClass.create)"
+            : "the cluster's administrator makes it, or "
+              "spec.local.storageClass names another one";
+    Report(claim,
+           {.reason = std::string(reason::kStorageClassNotFound),
+            .message = "StorageClass " + name + " is not there; " + advice});
     return;
   }
   const std::string driver = kube::StringAt(*storage_class, {"provisioner"});
