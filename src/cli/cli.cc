@@ -3,6 +3,7 @@
 #include <CLI/CLI.hpp>
 #include <cstdio>
 #include <functional>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -202,7 +203,19 @@ void AddMount(CLI::App& app, Command& chosen) {
       ->add_option("--cache-size", options.cache_bytes_max,
                    "Bytes (or 200G, 512M) of all copies; 15 % of the disk stay "
                    "free in any case. Default: no other limit")
-      ->transform(CLI::AsSizeValue(/*kb_is_1000=*/false));
+      ->transform(CLI::AsSizeValue(/*kb_is_1000=*/false))
+      ->option_text("BYTES");
+  command
+      ->add_option(
+          "--read-mode", options.read_mode,
+          "Of files with a copy: passthrough (the kernel reads the copy by "
+          "itself; no mount where it cannot), page-cache (it asks for what it "
+          "does not have), auto (passthrough where it works)")
+      ->transform(CLI::CheckedTransformer(std::map<std::string, node::ReadMode>{
+          {"auto", node::ReadMode::kAuto},
+          {"passthrough", node::ReadMode::kPassthrough},
+          {"page-cache", node::ReadMode::kPageCache}}))
+      ->option_text("auto|passthrough|page-cache [auto]");
   AddLogLevel(*command, options.log_level);
   command->callback(
       [&chosen] { chosen = [] { return node::RunMount(options); }; });

@@ -5,10 +5,13 @@
 #include <atomic>
 #include <filesystem>
 #include <fstream>
+#include <mutex>
 #include <random>
+#include <set>
 #include <thread>
 
 #include "cache/cache.h"
+#include "fs/backing_files.h"
 #include "fs/testing/file_system_fixture.h"
 
 namespace datashim::fs {
@@ -254,6 +257,139 @@ TEST_F(CachedReadTest, FetchesThatFailEndTheCopyAndNoRead) {
   store_->SetHook(nullptr);
   EXPECT_TRUE(*ReadAll(handle) == text);
   EXPECT_TRUE(Close(handle).ok());
+}
+
+/// What a kernel would have registered.
+class FakeBackingFiles final : public BackingFiles {
+ public:
+  Result<std::int32_t> Register(int) override {
+    const std::lock_guard lock(mutex_);
+    if (fails_) return Error{ErrorCode::kPermissionDenied, "not privileged"};
+    ids_.insert(++last_id_);
+    return last_id_;
+  }
+  void Unregister(std::int32_t id) override {
+    const std::lock_guard lock(mutex_);
+    EXPECT_EQ(ids_.erase(id), 1u);
+  }
+  std::size_t size() {
+    const std::lock_guard lock(mutex_);
+    return ids_.size();
+  }
+  void set_fails(bool fails) { fails_ = fails; }
+
+ private:
+  std::mutex mutex_;
+  std::set<std::int32_t> ids_;
+  std::int32_t last_id_ = 0;
+  std::atomic<bool> fails_ = false;
+};
+
+class PassthroughTest : public CachedReadTest {
+ protected:
+  PassthroughTest() {
+    store_->PutText("f", text_);
+    fs_->UseBackingFiles(backing_);
+  }
+  void MakeWhole() {
+    ASSERT_TRUE(*ReadFile("f") == text_);
+    ASSERT_TRUE(BecomesWhole("f"));
+  }
+  FsResult<OpenResult> OpenInode(InodeId inode, OpenFlags flags = kRead) {
+    return fs_->Open(inode, flags);
+  }
+
+  const std::string text_ = Pattern(2 * kMib);
+  const std::shared_ptr<FakeBackingFiles> backing_ =
+      std::make_shared<FakeBackingFiles>();
+};
+
+TEST_F(PassthroughTest, OnlyFilesThatAreWholePassThroughAndAllByOneNumber) {
+  const InodeId inode = InodeOf("f");
+  auto early = OpenInode(inode);
+  EXPECT_EQ(early->backing_id, 0);
+  fs_->Release(early->handle);
+  MakeWhole();
+  auto one = OpenInode(inode);
+  auto two = OpenInode(inode);
+  EXPECT_GT(one->backing_id, 0);
+  EXPECT_EQ(two->backing_id, one->backing_id);
+  EXPECT_FALSE(one->keep_cache);
+  EXPECT_FALSE(one->direct_io);
+  fs_->Release(one->handle);
+  EXPECT_EQ(OpenInode(inode)->backing_id, two->backing_id);
+  EXPECT_EQ(backing_->size(), 1u);
+}
+
+TEST_F(PassthroughTest, NothingStaysRegistered) {
+  MakeWhole();
+  const InodeId inode = InodeOf("f");
+  for (int i = 0; i < 3; ++i) {
+    auto open = OpenInode(inode);
+    EXPECT_EQ(backing_->size(), 1u);
+    fs_->Release(open->handle);
+    EXPECT_EQ(backing_->size(), 0u);
+  }
+  EXPECT_GT(OpenInode(inode)->backing_id, 0);
+  fs_.reset();
+  EXPECT_EQ(backing_->size(), 0u);
+}
+
+TEST_F(PassthroughTest, WhatIsCachedStaysSoAndTheNameBecomesAnotherInode) {
+  const InodeId inode = InodeOf("f");
+  auto early = OpenInode(inode);
+  MakeWhole();
+  EXPECT_EQ(ErrorOf(OpenInode(inode)), FsError::kStale);
+  const InodeId second = InodeOf("f");
+  EXPECT_NE(second, inode);
+  auto late = OpenInode(second);
+  EXPECT_GT(late->backing_id, 0);
+  EXPECT_TRUE(*ReadAll(early->handle) == text_);
+  EXPECT_EQ(fs_->GetAttributes(inode)->attributes.size, text_.size());
+  // The old one has no name any more: who opens it is sent to look anew.
+  fs_->Release(early->handle);
+  EXPECT_EQ(ErrorOf(OpenInode(inode)), FsError::kStale);
+  EXPECT_EQ(InodeOf("f"), second);
+}
+
+TEST_F(PassthroughTest, AWriterGetsAnInodeOfItsOwn) {
+  MakeWhole();
+  const InodeId inode = InodeOf("f");
+  AttributeChange change;
+  change.mode = 0640;
+  ASSERT_TRUE(fs_->SetAttributes(inode, change).ok());
+  auto reader = OpenInode(inode);
+  EXPECT_EQ(ErrorOf(OpenInode(inode, kTruncate)), FsError::kStale);
+  const Entry entry = *Walk("f");
+  EXPECT_NE(entry.attributes.inode, inode);
+  EXPECT_EQ(entry.attributes.mode, 0640u);
+  ASSERT_TRUE(WriteFile("f", "new").ok());
+  EXPECT_EQ(*ReadFile("f"), "new");
+  EXPECT_TRUE(*ReadAll(reader->handle) == text_);
+}
+
+TEST_F(PassthroughTest, AnObjectThatWasReplacedByNameIsAnotherInode) {
+  MakeWhole();
+  const InodeId inode = InodeOf("f");
+  auto reader = OpenInode(inode);
+  AttributeChange change;
+  change.size = 0;
+  ASSERT_TRUE(fs_->SetAttributes(inode, change).ok());
+  EXPECT_EQ(ErrorOf(OpenInode(inode)), FsError::kStale);
+  EXPECT_EQ(*ReadFile("f"), "");
+  fs_->Release(reader->handle);
+}
+
+TEST_F(PassthroughTest, WithoutPrivilegesFilesAreReadByUs) {
+  backing_->set_fails(true);
+  MakeWhole();
+  auto open = OpenInode(InodeOf("f"));
+  EXPECT_EQ(open->backing_id, 0);
+  EXPECT_TRUE(open->keep_cache);
+  const std::uint64_t before = gets();
+  EXPECT_TRUE(*ReadAll(open->handle) == text_);
+  EXPECT_EQ(gets(), before);
+  backing_->set_fails(false);
 }
 
 // Files are filled, evicted and given up at all times, mounts end at any.

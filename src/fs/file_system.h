@@ -23,8 +23,8 @@
 namespace datashim::cache {
 class Cache;
 }
-
 namespace datashim::fs {
+class BackingFiles;
 
 /// Never reused while the process lives. A version of an object that somebody
 /// else wrote gets a new one, so that what the kernel cached for the old one
@@ -144,6 +144,10 @@ struct OpenResult {
   bool keep_cache = false;
   /// Reads and writes go around the page cache (FOPEN_DIRECT_IO).
   bool direct_io = false;
+  /// No close(2) of it needs a Flush (FOPEN_NOFLUSH).
+  bool no_flush = false;
+  /// The kernel reads this local file itself (FOPEN_PASSTHROUGH); 0: none.
+  std::int32_t backing_id = 0;
 };
 
 /// A new file, looked up once and open.
@@ -193,8 +197,8 @@ struct Caller {
   std::uint32_t gid = 0;
 };
 
-/// Thread-safe. Calls block on the store unless said otherwise; Read never
-/// does, but reads copies on the local disk. Every LookUp, Create,
+/// Thread-safe. Calls block on the store unless said otherwise; Read does on
+/// the local disk at most. Every LookUp, Create,
 /// MakeDirectory and entry handed out by ReadDirectory with `count_lookups`
 /// adds one lookup to its inode, which Forget takes away: an inode with lookups
 /// or handles is never dropped.
@@ -245,6 +249,9 @@ class FileSystem {
                           InodeId new_parent, std::string_view new_name,
                           bool no_replace) = 0;
   virtual StatFs GetStatFs() = 0;
+
+  /// The kernel can read local files by itself; nullptr: no more.
+  virtual void UseBackingFiles(std::shared_ptr<BackingFiles>) {}
 };
 
 /// Receives what the file system wants the kernel to forget. Implemented by

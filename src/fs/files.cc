@@ -3,7 +3,6 @@
 #include <utility>
 
 #include "base/log.h"
-#include "cache/cache.h"
 #include "fs/error_map.h"
 #include "fs/object_file_system.h"
 
@@ -21,27 +20,51 @@ FsResult<ObjectFileSystem::Handle> ObjectFileSystem::FindHandle(
   return found->second;
 }
 
-FsResult<OpenResult> ObjectFileSystem::OpenLocked(Inode& inode,
-                                                  OpenFlags flags) {
+FsStatus ObjectFileSystem::CheckOpen(Inode& inode, OpenFlags flags,
+                                     const OpenFile* open) {
+  const auto key = tree_.inodes().Key(inode);
+  // Deleted, or another version or inode by now: only what is open goes on.
+  if (!key && (open == nullptr || flags.write || !open->reader)) {
+    return FsError::kStale;
+  }
+  if (flags.write && flags.append && !flags.truncate &&
+      inode.record.size > upload_context_.part_bytes) {
+    return FsFailure{
+        FsError::kNotSupported,
+        "object \"" + *key + "\": it is too large to be appended to"};
+  }
+  return Ok();
+}
+
+FsResult<OpenResult> ObjectFileSystem::OpenLocked(Inode& inode, OpenFlags flags,
+                                                  const LocalCopy& local) {
   const InodeId id = inode.record.id;
   const auto open = files_.find(id);
   const bool has_writer = open != files_.end() && open->second.writer;
-  const auto key = tree_.inodes().Key(inode);
-  if (flags.write && !has_writer) {
-    if (!key) return FsError::kStale;  // Deleted, or another version by now.
-    if (flags.append && !flags.truncate &&
-        inode.record.size > upload_context_.part_bytes) {
-      return FsFailure{
-          FsError::kNotSupported,
-          "object \"" + *key + "\": it is too large to be appended to"};
+  if (!has_writer) {
+    auto ok =
+        CheckOpen(inode, flags, open != files_.end() ? &open->second : nullptr);
+    if (!ok.ok()) return ok.failure();
+  }
+  IoMode mode = flags.write || has_writer ? IoMode::kDirect
+                : local.backing           ? IoMode::kPassthrough
+                                          : IoMode::kCached;
+  if (open != files_.end() &&
+      open->second.modes.NeedsNewInode(mode,
+                                       open->second.backing == local.backing)) {
+    // The kernel then looks the name up anew, and opens the other inode.
+    if (Renumber(inode) || open->second.modes.passes_through()) {
+      return FsError::kStale;
     }
+    mode = IoMode::kCached;  // Without a name, as those that are open.
   }
   OpenFile& file = files_[id];
   if (flags.write) {
     if (!has_writer) {
       file.writer = std::make_shared<FileWriter>(
           upload_context_,
-          ObjectVersion{*key, std::string(inode.etag()), inode.record.size});
+          ObjectVersion{tree_.inodes().Key(inode).value_or(""),
+                        std::string(inode.etag()), inode.record.size});
       inode.set(kInodeWriter);
       // A write makes the time that utimens set an old one.
       inode.set(kInodeHasModified, false);
@@ -50,64 +73,29 @@ FsResult<OpenResult> ObjectFileSystem::OpenLocked(Inode& inode,
   }
   ++file.handles;
   ++inode.record.handles;
-  handles_[++last_handle_] = {id, flags.write, flags.append};
+  file.modes.Opened(mode);
+  handles_[++last_handle_] = {id, flags.write, flags.append, mode};
   OpenResult result;
   result.handle = last_handle_;
-  result.direct_io = file.writer != nullptr;
-  result.keep_cache = !result.direct_io && !inode.has(kInodeRewritten);
-  if (!result.direct_io) inode.set(kInodeRewritten, false);
+  result.direct_io = mode == IoMode::kDirect;
+  result.no_flush = !flags.write;
+  if (mode == IoMode::kPassthrough) {
+    file.backing = local.backing;
+    result.backing_id = file.backing->id();
+  } else if (mode == IoMode::kCached) {
+    result.keep_cache = !inode.has(kInodeRewritten);
+    inode.set(kInodeRewritten, false);
+  }
+  if (local.copy) ReaderOf(inode, file, local.copy);
   return result;
-}
-
-FsResult<ObjectFileSystem::CopyPtr> ObjectFileSystem::FindCopy(InodeId id) {
-  if (!disk_.cache) return CopyPtr();
-  ObjectVersion version;
-  bool readable = false;
-  {
-    const Lock lock(mutex_);
-    auto inode = FindInode(id);
-    if (!inode.ok()) return inode.failure();
-    const auto key = tree_.inodes().Key(**inode);
-    if (!key || (*inode)->is_directory() || (*inode)->has(kInodeWriter)) {
-      return CopyPtr();
-    }
-    version = {*key, std::string((*inode)->etag()), (*inode)->record.size};
-    readable = (*inode)->has(kInodeReadable);
-  }
-  CopyPtr copy = disk_.cache->Find(CopyId(disk_, version));
-  if (!copy) return copy;
-  if (!readable) {
-    auto may_read = MayRead(id, version);
-    if (!may_read.ok()) return may_read.failure();
-    if (!*may_read) return CopyPtr();
-  }
-  copy->VerifyLater();
-  return copy;
-}
-
-// What the store's answer means is left to the GET, but for another version.
-FsResult<bool> ObjectFileSystem::MayRead(InodeId id,
-                                         const ObjectVersion& version) {
-  const auto head = store_->Head(version.key, RequestDeadline());
-  if (!head.ok()) return false;
-  if (head->etag == version.etag) {
-    const Lock lock(mutex_);
-    Inode* inode = tree_.inodes().Find(id);
-    const bool same = inode != nullptr && inode->etag() == version.etag;
-    if (same) inode->set(kInodeReadable);
-    return same;
-  }
-  MarkStale(id);
-  return FsFailure{FsError::kStale,
-                   "object \"" + version.key + "\" has changed"};
 }
 
 FsResult<OpenResult> ObjectFileSystem::Open(InodeId id, OpenFlags flags) {
   flags.write = flags.write || flags.truncate;
   FsResult<OpenResult> result = FsError::kIo;
-  FsResult<CopyPtr> copy = CopyPtr();
-  if (!flags.write) copy = FindCopy(id);
-  if (!copy.ok()) return copy.failure();
+  FsResult<LocalCopy> local = LocalCopy();
+  if (!flags.write) local = FindLocal(id);
+  if (!local.ok()) return local.failure();
   {
     const Lock lock(mutex_);
     auto inode = FindInode(id);
@@ -116,8 +104,7 @@ FsResult<OpenResult> ObjectFileSystem::Open(InodeId id, OpenFlags flags) {
     if (flags.write && options_.read_only) return FsError::kReadOnly;
     // The kernel then looks the name up anew, and opens the new version.
     if ((*inode)->has(kInodeStale)) return FsError::kStale;
-    result = OpenLocked(**inode, flags);
-    if (result.ok() && *copy) ReaderOf(**inode, files_.at(id), *copy);
+    result = OpenLocked(**inode, flags, *local);
   }
   if (result.ok() && flags.truncate) {
     auto truncated = Truncate(id, 0, result->handle);
@@ -335,11 +322,15 @@ void ObjectFileSystem::Release(HandleId id) {
   if (writer) (void)Completed(inode_id, writer->CompleteRest());
 
   std::shared_ptr<ReadFile> reader;
+  std::shared_ptr<Backing> backing;  // Ends without the lock.
   {
     const Lock lock(mutex_);
-    if (handles_.erase(id) == 0) return;
+    const auto handle = handles_.extract(id);
+    if (handle.empty()) return;
     const auto open = files_.find(inode_id);
     OpenFile& file = open->second;
+    file.modes.Closed(handle.mapped().mode);
+    if (!file.modes.passes_through()) backing = std::move(file.backing);
     Inode& inode = *tree_.inodes().Find(inode_id);
     if (writer && --file.writing_handles == 0) {
       writer = EndWriting(inode, file);

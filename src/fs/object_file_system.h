@@ -13,9 +13,11 @@
 
 #include "base/clock.h"
 #include "base/thread_pool.h"
+#include "fs/backing_files.h"
 #include "fs/buffer_pool.h"
 #include "fs/file_system.h"
 #include "fs/file_writer.h"
+#include "fs/io_mode.h"
 #include "fs/multipart_upload.h"
 #include "fs/names.h"
 #include "fs/read_path.h"
@@ -60,12 +62,15 @@ class ObjectFileSystem final : public FileSystem {
   FsStatus Rename(InodeId parent, std::string_view name, InodeId new_parent,
                   std::string_view new_name, bool no_replace) override;
   StatFs GetStatFs() override;
+  void UseBackingFiles(std::shared_ptr<BackingFiles> files) override;
 
  private:
   /// What the handles of one inode share.
   struct OpenFile {
     std::shared_ptr<ReadFile> reader;    // Of the version in the inode.
     std::shared_ptr<FileWriter> writer;  // While some handle writes.
+    std::shared_ptr<Backing> backing;    // While some handle passes through.
+    IoModes modes;
     std::uint32_t handles = 0;
     std::uint32_t writing_handles = 0;
   };
@@ -73,6 +78,7 @@ class ObjectFileSystem final : public FileSystem {
     InodeId inode = 0;
     bool writes = false;  // Or made the file: its close makes the object.
     bool append = false;
+    IoMode mode = IoMode::kCached;
   };
   struct DirectoryHandle {
     InodeId inode = 0;
@@ -96,6 +102,11 @@ class ObjectFileSystem final : public FileSystem {
   };
   using Lock = std::unique_lock<std::mutex>;
   using CopyPtr = std::shared_ptr<cache::CachedObject>;
+  /// Where an object can be read but from the store.
+  struct LocalCopy {
+    CopyPtr copy;                      // On the disk.
+    std::shared_ptr<Backing> backing;  // The same, by the kernel.
+  };
 
   // object_file_system.cc. REQUIRES: mutex_ is held, unless said otherwise.
   FsResult<Inode*> FindInode(InodeId id);
@@ -132,12 +143,9 @@ class ObjectFileSystem final : public FileSystem {
 
   // files.cc.
   /// REQUIRES: mutex_ is held.
-  FsResult<OpenResult> OpenLocked(Inode& inode, OpenFlags flags);
-  /// Without mutex_: the copy of the inode's object on the local disk, or
-  /// nullptr. It may be the work of others, so the store is asked whether these
-  /// keys may read the object.
-  FsResult<CopyPtr> FindCopy(InodeId inode);
-  FsResult<bool> MayRead(InodeId inode, const ObjectVersion& version);
+  FsResult<OpenResult> OpenLocked(Inode& inode, OpenFlags flags,
+                                  const LocalCopy& local = {});
+  FsStatus CheckOpen(Inode& inode, OpenFlags flags, const OpenFile* open);
   FsResult<CreateResult> OpenExisting(const Entry& entry, OpenFlags flags);
   FsResult<Handle> FindHandle(HandleId handle);
   /// Without mutex_: makes the object, if the file is dirty.
@@ -149,6 +157,18 @@ class ObjectFileSystem final : public FileSystem {
   std::shared_ptr<FileWriter> EndWriting(Inode& inode, OpenFile& file);
   std::shared_ptr<ReadFile> ReaderOf(Inode& inode, OpenFile& file,
                                      CopyPtr copy = nullptr);
+
+  // local_copies.cc. Without mutex_, unless said otherwise.
+  /// The copy of the inode's object on the local disk, registered with the
+  /// kernel if it can be.
+  FsResult<LocalCopy> FindLocal(InodeId inode);
+  /// It may be the work of others, so the store is asked whether these keys may
+  /// read the object.
+  FsResult<CopyPtr> FindCopy(InodeId inode);
+  FsResult<bool> MayRead(InodeId inode, const ObjectVersion& version);
+  /// REQUIRES: mutex_ is held. The name becomes another inode of the same
+  /// object; what is open goes on. @return false if there is no name.
+  bool Renumber(Inode& inode);
 
   // changes.cc. Without mutex_.
   FsStatus Truncate(InodeId inode, std::uint64_t size,
@@ -177,6 +197,8 @@ class ObjectFileSystem final : public FileSystem {
   std::unordered_map<HandleId, Handle> handles_;
   std::unordered_map<HandleId, std::shared_ptr<DirectoryHandle>> directories_;
   HandleId last_handle_ = 0;
+  std::shared_ptr<BackingFiles> backing_files_;
+  bool said_why_no_backing_ = false;
 };
 
 }  // namespace datashim::fs

@@ -25,6 +25,12 @@ class Channel {
   /// requests. Needs /dev/fuse.
   Result<std::shared_ptr<Channel>> Clone() const;
 
+  /// Hands a local file to the kernel, which may read it instead of asking us.
+  /// @return its number in open replies, > 0. kPermissionDenied without
+  ///     CAP_SYS_ADMIN.
+  Result<std::int32_t> OpenBacking(int fd) const;
+  void CloseBacking(std::int32_t id) const;
+
   /// Makes Receive wait, whoever opened the descriptor.
   Status SetBlocking() const;
 

@@ -83,6 +83,11 @@ wire::OpenOut ToOpenOut(const fs::OpenResult& open) {
   out.fh = open.handle;
   if (open.direct_io) out.open_flags |= wire::kOpenDirectIo;
   if (open.keep_cache) out.open_flags |= wire::kOpenKeepCache;
+  if (open.no_flush) out.open_flags |= wire::kOpenNoFlush;
+  if (open.backing_id > 0) {
+    out.open_flags |= wire::kOpenPassthrough;
+    out.backing_id = open.backing_id;
+  }
   return out;
 }
 

@@ -76,6 +76,10 @@ TEST(EncodeTest, OpenFlags) {
   EXPECT_EQ(ToOpenOut({.handle = 3}).open_flags, 0u);
   EXPECT_EQ(ToOpenOut({.keep_cache = true}).open_flags, wire::kOpenKeepCache);
   EXPECT_EQ(ToOpenOut({.direct_io = true}).open_flags, wire::kOpenDirectIo);
+  EXPECT_EQ(ToOpenOut({.no_flush = true}).open_flags, wire::kOpenNoFlush);
+  EXPECT_EQ(ToOpenOut({.handle = 3}).backing_id, 0);
+  EXPECT_EQ(ToOpenOut({.backing_id = 7}).open_flags, wire::kOpenPassthrough);
+  EXPECT_EQ(ToOpenOut({.backing_id = 7}).backing_id, 7);
 }
 
 TEST(EncodeTest, StatFsCountsBlocks) {

@@ -25,7 +25,7 @@ constexpr std::uint32_t kPagesDefault = 32;
 
 Result<wire::InitOut> Negotiate(const request::Init& init,
                                 std::uint16_t background_requests_max,
-                                std::uint32_t page_bytes) {
+                                std::uint32_t page_bytes, bool passthrough) {
   wire::InitOut out{};
   out.major = wire::kMajor;
   out.minor = std::min(init.minor, wire::kMinorMax);
@@ -40,7 +40,8 @@ Result<wire::InitOut> Negotiate(const request::Init& init,
                      std::to_string(init.minor) +
                      ", at least 7.31 (Linux 5.4) is needed"};
   }
-  const std::uint64_t flags = init.flags & kWanted;
+  const std::uint64_t flags =
+      init.flags & (kWanted | (passthrough ? wire::kPassthrough : 0));
   out.flags = static_cast<std::uint32_t>(flags);
   out.flags2 = static_cast<std::uint32_t>(flags >> 32);
   // The kernel takes the smaller of this and what it has; who mounts raises
@@ -51,6 +52,9 @@ Result<wire::InitOut> Negotiate(const request::Init& init,
   out.congestion_threshold =
       static_cast<std::uint16_t>(background_requests_max * 3 / 4);
   out.time_gran = 1;
+  // Local files of file systems that stand on no other, which leaves room for
+  // an overlay above ours.
+  if ((flags & wire::kPassthrough) != 0) out.max_stack_depth = 1;
   const std::uint32_t pages = (flags & wire::kMaxPages) != 0
                                   ? kRequestBytesMax / page_bytes
                                   : kPagesDefault;
@@ -59,6 +63,10 @@ Result<wire::InitOut> Negotiate(const request::Init& init,
     out.max_pages = static_cast<std::uint16_t>(pages);
   }
   return out;
+}
+
+bool AgreesOnPassthrough(const wire::InitOut& out) {
+  return (out.flags2 & (wire::kPassthrough >> 32)) != 0;
 }
 
 }  // namespace datashim::fuse

@@ -25,7 +25,7 @@ class NegotiateTest : public ::testing::TestWithParam<Case> {};
 TEST_P(NegotiateTest, TakesWhatBothHave) {
   const Case& test = GetParam();
   const auto out =
-      Negotiate({7, test.minor, 128 << 10, test.offered}, 64, 4096);
+      Negotiate({7, test.minor, 128 << 10, test.offered}, 64, 4096, false);
   ASSERT_TRUE(out.ok()) << out.error().message;
   EXPECT_EQ(out->major, 7u);
   EXPECT_EQ(out->minor, test.minor_agreed);
@@ -59,14 +59,14 @@ INSTANTIATE_TEST_SUITE_P(Kernels, NegotiateTest, ::testing::ValuesIn(kCases),
                          [](const auto& test) { return test.param.name; });
 
 TEST(NegotiateLimitTest, WithoutMaxPagesRequestsAreSmall) {
-  const auto out = Negotiate({7, 31, 0, wire::kBigWrites}, 64, 4096);
+  const auto out = Negotiate({7, 31, 0, wire::kBigWrites}, 64, 4096, false);
   ASSERT_TRUE(out.ok());
   EXPECT_EQ(out->max_pages, 0);
   EXPECT_EQ(out->max_write, 128u << 10);
 }
 
 TEST(NegotiateLimitTest, LargePagesAreFewer) {
-  const auto out = Negotiate({7, 45, 0, kAll}, 64, 64 << 10);
+  const auto out = Negotiate({7, 45, 0, kAll}, 64, 64 << 10, false);
   ASSERT_TRUE(out.ok());
   EXPECT_EQ(out->max_pages, 16);
   EXPECT_EQ(out->max_write, kRequestBytesMax);
@@ -75,18 +75,31 @@ TEST(NegotiateLimitTest, LargePagesAreFewer) {
 TEST(NegotiateErrorTest, OldKernelsAreRefused) {
   for (const auto& init :
        {request::Init{7, 30, 0, kAll}, request::Init{6, 99, 0, kAll}}) {
-    const auto out = Negotiate(init, 64, 4096);
+    const auto out = Negotiate(init, 64, 4096, false);
     ASSERT_FALSE(out.ok());
     EXPECT_EQ(out.error().code, ErrorCode::kUnimplemented);
   }
 }
 
 TEST(NegotiateErrorTest, NewerMajorVersionHearsOurs) {
-  const auto out = Negotiate({8, 2, 0, kAll}, 64, 4096);
+  const auto out = Negotiate({8, 2, 0, kAll}, 64, 4096, false);
   ASSERT_TRUE(out.ok());
   EXPECT_EQ(out->major, 7u);
   EXPECT_EQ(out->minor, 45u);
   EXPECT_EQ(out->flags, 0u);
+}
+
+TEST(NegotiateTest, PassthroughIsAgreedOnWhereBothWantIt) {
+  const std::uint64_t with = kLow | wire::kInitExt | wire::kPassthrough;
+  for (const bool wanted : {false, true}) {
+    for (const std::uint64_t offered : {kLow | wire::kInitExt, with}) {
+      const auto out = Negotiate({7, 40, 0, offered}, 64, 4096, wanted);
+      ASSERT_TRUE(out.ok());
+      const bool agreed = wanted && offered == with;
+      EXPECT_EQ(AgreesOnPassthrough(*out), agreed);
+      EXPECT_EQ(out->max_stack_depth, agreed ? 1u : 0u);
+    }
+  }
 }
 
 }  // namespace

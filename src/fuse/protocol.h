@@ -56,6 +56,7 @@ inline constexpr std::uint64_t kParallelDirops = 1u << 18;
 inline constexpr std::uint64_t kMaxPages = 1u << 22;
 inline constexpr std::uint64_t kExplicitInvalData = 1u << 25;
 inline constexpr std::uint64_t kInitExt = 1u << 30;
+inline constexpr std::uint64_t kPassthrough = std::uint64_t{1} << 37;
 inline constexpr std::uint64_t kNoExportSupport = std::uint64_t{1} << 38;
 inline constexpr std::uint64_t kHasResend = std::uint64_t{1} << 39;
 
@@ -74,6 +75,8 @@ inline constexpr std::uint32_t kWriteLockOwner = 1u << 1;
 // OpenOut::open_flags
 inline constexpr std::uint32_t kOpenDirectIo = 1u << 0;
 inline constexpr std::uint32_t kOpenKeepCache = 1u << 1;
+inline constexpr std::uint32_t kOpenNoFlush = 1u << 5;
+inline constexpr std::uint32_t kOpenPassthrough = 1u << 7;
 
 // Notifications: OutHeader::error with unique 0.
 inline constexpr std::int32_t kNotifyInvalInode = 2;
@@ -147,6 +150,13 @@ struct OpenOut {
   std::uint64_t fh;
   std::uint32_t open_flags;
   std::int32_t backing_id;  // 0: no passthrough.
+};
+
+/// FUSE_DEV_IOC_BACKING_OPEN.
+struct BackingMap {
+  std::int32_t fd;
+  std::uint32_t flags;
+  std::uint64_t padding;
 };
 
 /// What CREATE answers.

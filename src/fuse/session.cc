@@ -17,6 +17,7 @@
 
 #include "base/log.h"
 #include "base/thread_pool.h"
+#include "fs/backing_files.h"
 #include "fuse/channel.h"
 #include "fuse/decode.h"
 #include "fuse/dispatcher.h"
@@ -67,6 +68,23 @@ class RequestBuffer {
   std::byte* const bytes_;
 };
 
+/// Does not keep the descriptor open: that would keep the mount alive.
+class DeviceBackingFiles final : public fs::BackingFiles {
+ public:
+  explicit DeviceBackingFiles(std::weak_ptr<Channel> channel)
+      : channel_(std::move(channel)) {}
+  Result<std::int32_t> Register(int fd) override {
+    if (const auto channel = channel_.lock()) return channel->OpenBacking(fd);
+    return Error{ErrorCode::kUnavailable, "the mount is gone"};
+  }
+  void Unregister(std::int32_t id) override {
+    if (const auto channel = channel_.lock()) channel->CloseBacking(id);
+  }
+
+ private:
+  const std::weak_ptr<Channel> channel_;
+};
+
 }  // namespace
 
 class Session::Impl {
@@ -74,6 +92,7 @@ class Session::Impl {
   Impl(sys::UniqueFd device, fs::FileSystem& file_system,
        const SessionOptions& options)
       : options_(options),
+        file_system_(file_system),
         dispatcher_(file_system),
         channel_(std::make_shared<Channel>(std::move(device))) {}
 
@@ -81,6 +100,7 @@ class Session::Impl {
   bool WaitForEnd(Deadline deadline, std::stop_token stop);
   bool serving() const;
   void Stop();
+  Status ProbePassthrough(const sys::UniqueFd& file) const;
   /// Null before Start and after Stop.
   std::shared_ptr<Notifier> notifier() const;
 
@@ -103,6 +123,7 @@ class Session::Impl {
   void HandleReceiveError(int error);
 
   const SessionOptions options_;
+  fs::FileSystem& file_system_;
   Dispatcher dispatcher_;
   std::mutex stop_mutex_;  // One Stop at a time.
 
@@ -111,6 +132,7 @@ class Session::Impl {
   // All below are guarded by mutex_.
   std::shared_ptr<Channel> channel_;
   std::shared_ptr<Notifier> notifier_;
+  std::shared_ptr<fs::BackingFiles> backing_files_;  // If agreed on.
   State state_ = State::kNew;
   std::list<Worker> workers_;
   std::list<Worker> retired_;  // Have ended, or are about to.
@@ -127,6 +149,7 @@ Status Session::Impl::Start(Deadline deadline) {
   DS_CHECK(state_ == State::kNew);
   state_ = State::kServing;
   notifier_ = std::make_shared<Notifier>(channel_);
+  file_system_.UseBackingFiles(backing_files_);
   StartWorkerLocked();
   return OkStatus();
 }
@@ -162,8 +185,8 @@ Result<bool> Session::Impl::AnswerOneInit(std::span<std::byte> buffer) {
                  "served this mount"};
   }
   const auto page_bytes = static_cast<std::uint32_t>(::sysconf(_SC_PAGESIZE));
-  const auto out =
-      Negotiate(*init, options_.background_requests_max, page_bytes);
+  const auto out = Negotiate(*init, options_.background_requests_max,
+                             page_bytes, options_.passthrough);
   if (!out.ok()) {
     channel_->Reply(request.unique, EPROTO);
     return out.error();
@@ -176,6 +199,9 @@ Result<bool> Session::Impl::AnswerOneInit(std::span<std::byte> buffer) {
   log::Debug("negotiated FUSE", {{"minor", std::to_string(out->minor)},
                                  {"flags", std::to_string(out->flags)},
                                  {"flags2", std::to_string(out->flags2)}});
+  if (AgreesOnPassthrough(*out)) {
+    backing_files_ = std::make_shared<DeviceBackingFiles>(channel_);
+  }
   return init->major == wire::kMajor;
 }
 
@@ -276,6 +302,22 @@ std::shared_ptr<Notifier> Session::Impl::notifier() const {
   return notifier_;
 }
 
+Status Session::Impl::ProbePassthrough(const sys::UniqueFd& file) const {
+  std::shared_ptr<fs::BackingFiles> files;
+  {
+    const std::lock_guard lock(mutex_);
+    files = backing_files_;
+  }
+  if (!files) {
+    return Error{ErrorCode::kUnimplemented,
+                 "the kernel has no FUSE passthrough (Linux 6.9 with "
+                 "CONFIG_FUSE_PASSTHROUGH has)"};
+  }
+  DS_ASSIGN_OR_RETURN(const std::int32_t id, files->Register(file.get()));
+  files->Unregister(id);
+  return OkStatus();
+}
+
 void Session::Impl::Stop() {
   const std::lock_guard one_at_a_time(stop_mutex_);
   // First, because what it does may need an answer of ours.
@@ -296,6 +338,7 @@ void Session::Impl::Stop() {
   for (auto& worker : retired_) worker.thread.join();
   retired_.clear();
   dispatcher_.DropPending();
+  file_system_.UseBackingFiles(nullptr);
   channel_.reset();
 }
 
@@ -314,6 +357,10 @@ bool Session::WaitForEnd(Deadline deadline, std::stop_token stop) {
 bool Session::serving() const { return impl_->serving(); }
 
 void Session::Stop() { impl_->Stop(); }
+
+Status Session::ProbePassthrough(const sys::UniqueFd& file) const {
+  return impl_->ProbePassthrough(file);
+}
 
 void Session::InvalidateInode(fs::InodeId inode) {
   if (const auto notifier = impl_->notifier()) notifier->InvalidateInode(inode);

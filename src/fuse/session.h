@@ -31,6 +31,8 @@ struct SessionOptions {
   /// its process dies, so leave it off where another process shall go on with
   /// the requests of a dead one.
   bool clone_device = false;
+  /// The kernel shall read copies on the local disk by itself, if it can.
+  bool passthrough = false;
 };
 
 /// Life: made, Start, (Wait), Stop. Thread-safe. As KernelCache it may be
@@ -51,6 +53,11 @@ class Session final : public fs::KernelCache {
   ///     kUnimplemented for a kernel older than protocol 7.31 (Linux 5.4);
   ///     kUnavailable when the mount has gone.
   Status Start(Deadline deadline);
+
+  /// Whether the kernel reads local files like this one by itself.
+  /// @return kUnimplemented when that was not agreed on, and what the kernel
+  ///     says of the file otherwise. REQUIRES: Start was OK.
+  Status ProbePassthrough(const sys::UniqueFd& file) const;
 
   /// Waits until the mount is gone (unmounted or aborted) or Stop was called.
   /// @return false if neither happened until the deadline or a request of

@@ -40,6 +40,11 @@ class BucketServer {
   Status Serve(sys::UniqueFd device, const fuse::SessionOptions& options,
                Deadline deadline);
 
+  /// As Session::ProbePassthrough. REQUIRES: Serve was OK.
+  Status ProbePassthrough(const sys::UniqueFd& file) const {
+    return session_->ProbePassthrough(file);
+  }
+
   /// The keys of `config` from now on.
   void SetCredentials(const dataset::VolumeConfig& config);
 

@@ -73,7 +73,13 @@ fs::FileSystemOptions FileSystemOptionsOf(const MountOptions& options) {
 /// nullptr when none is asked for. Made if missing: who names a place for a
 /// cache wants one.
 Result<std::shared_ptr<cache::Cache>> OpenCache(const MountOptions& options) {
-  if (options.cache_directory.empty()) return std::shared_ptr<cache::Cache>();
+  if (options.cache_directory.empty()) {
+    if (options.read_mode != ReadMode::kPassthrough) {
+      return std::shared_ptr<cache::Cache>();
+    }
+    return Error{ErrorCode::kInvalidArgument,
+                 "--read-mode passthrough needs --cache-dir"};
+  }
   std::error_code failed;
   std::filesystem::create_directories(options.cache_directory, failed);
   if (failed) {
@@ -85,6 +91,18 @@ Result<std::shared_ptr<cache::Cache>> OpenCache(const MountOptions& options) {
   cache_options.limits.bytes_max = options.cache_bytes_max;
   DS_ASSIGN_OR_RETURN(auto cache, cache::Cache::Open(cache_options));
   return std::shared_ptr<cache::Cache>(std::move(cache));
+}
+
+/// That the kernel reads files of the cache directory by itself, if it has to.
+Status CheckReadMode(const MountOptions& options, const BucketServer& server) {
+  if (options.read_mode != ReadMode::kPassthrough) return OkStatus();
+  const sys::UniqueFd file(::open(options.cache_directory.c_str(),
+                                  O_TMPFILE | O_RDWR | O_CLOEXEC, 0600));
+  if (!file) return sys::ErrnoError(errno, "make a file in the cache");
+  const Status works = server.ProbePassthrough(file);
+  if (works.ok()) return works;
+  return works.error().Wrap(
+      "--read-mode passthrough (auto goes on without it)");
 }
 
 /// A FUSE mount of this process; gone at its end.
@@ -162,8 +180,11 @@ Status Run(const MountOptions& options, std::stop_token stop) {
       LocalMount::Make(options.directory, options.read_only, options.source));
   fuse::SessionOptions session_options;
   session_options.clone_device = true;  // Nobody goes on after this process.
+  session_options.passthrough =
+      cache != nullptr && options.read_mode != ReadMode::kPageCache;
   DS_RETURN_IF_ERROR(server->Serve(mount.TakeDevice(), session_options,
                                    Deadline::After(kInitTimeout)));
+  DS_RETURN_IF_ERROR(CheckReadMode(options, *server));
   DS_RETURN_IF_ERROR(mount.SetReadahead(options.readahead_kib));
   std::printf("mounted %s\n", options.directory.c_str());
   std::fflush(stdout);

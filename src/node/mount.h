@@ -8,6 +8,13 @@
 
 namespace datashim::node {
 
+/// How files that have a copy on the local disk are read.
+enum class ReadMode {
+  kAuto,         ///< Passthrough where it works, else the page cache.
+  kPassthrough,  ///< The kernel reads the copy by itself; or no mount.
+  kPageCache,    ///< The kernel asks for the pages it does not have.
+};
+
 /// What the command line of `datashim mount` says. Keys come from
 /// AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN.
 struct MountOptions {
@@ -27,6 +34,7 @@ struct MountOptions {
   std::string cache_directory;
   /// Of all copies. Beside that, 15 % of the disk stay free.
   std::uint64_t cache_bytes_max = std::numeric_limits<std::uint64_t>::max();
+  ReadMode read_mode = ReadMode::kAuto;
   std::string log_level = "warn";
 };
 

@@ -82,7 +82,7 @@ def mount(bucket, place):
 
     def make(prefix: str = "", *options: str) -> mounts.Mount:
         directory = place / f"mount-{len(running)}"
-        directory.mkdir()
+        directory.mkdir(exist_ok=True)
         options += ("--metadata-ttl", str(mounts.TTL_SECONDS))
         running.append(mounts.Mount(bucket.url, f"s3://{bucket.name}/{prefix}", directory,
                                     *options))

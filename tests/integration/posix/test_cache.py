@@ -1,8 +1,11 @@
 """Copies on a local disk: what they do to reads, which is nothing but speed."""
 
 import contextlib
+import mmap
 import os
 import pathlib
+import random
+import signal
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
 
@@ -23,10 +26,36 @@ def cache(place):
     return directory
 
 
-@pytest.fixture
-def cached(mount, cache):
+@pytest.fixture(params=["passthrough", "page-cache"])
+def cached(mount, cache, request):
     """Mounts the test's bucket with the cache directory."""
-    return lambda *options: mount("", "--cache-dir", str(cache), *options)
+    return lambda *options: mount("", "--cache-dir", str(cache), "--read-mode", request.param,
+                                  *options)
+
+
+@pytest.fixture
+def passing(mount, cache):
+    """The same, only with passthrough."""
+    return lambda *options: mount("", "--cache-dir", str(cache), "--read-mode", "passthrough",
+                                  *options)
+
+
+def all_bytes(file, size: int) -> bytes:
+    """By nothing but reads: Python's readall asks for the size first."""
+    pieces = []
+    while piece := os.pread(file.fileno(), size, sum(map(len, pieces))):
+        pieces.append(piece)
+    return b"".join(pieces)
+
+
+@contextlib.contextmanager
+def stopped(mounted: Mount):
+    """The process answers nothing meanwhile."""
+    mounted.process.send_signal(signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        mounted.process.send_signal(signal.SIGCONT)
 
 
 def fill(mounted: Mount, cache: pathlib.Path, name: str) -> bytes:
@@ -131,6 +160,141 @@ def test_many_readers_of_files_that_become_complete(cached, bucket):
 
     with ThreadPoolExecutor(6) as pool:
         list(pool.map(read, range(6)))
+
+
+def test_the_kernel_reads_complete_copies_by_itself(passing, bucket, cache):
+    content = pseudo_random(20 * MIB + 3)
+    bucket.put("f", content)
+    mounted = passing()
+    fill(mounted, cache, "f")
+    with open(mounted.path / "f", "rb", buffering=0) as file, \
+            mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ) as mapped:
+        with stopped(mounted):
+            assert all_bytes(file, len(content)) == content
+            assert mapped[:] == content
+        assert os.fstat(file.fileno()).st_size == len(content)
+    # Several at once, and again when all are closed.
+    for _ in range(2):
+        with open(mounted.path / "f", "rb") as one, open(mounted.path / "f", "rb") as two, \
+                stopped(mounted):
+            for file in (one, two):
+                assert all_bytes(file, len(content)) == content
+
+
+def test_what_is_open_goes_on_when_the_copy_becomes_complete(passing, bucket, cache):
+    content = pseudo_random(40 * MIB)
+    bucket.put("f", content)
+    mounted = passing()
+    with open(mounted.path / "f", "rb", buffering=0) as early:
+        assert early.read(100) == content[:100]
+        fill(mounted, cache, "f")
+        with open(mounted.path / "f", "rb", buffering=0) as late:
+            with stopped(mounted):
+                assert all_bytes(late, len(content)) == content
+            assert early.readall() == content[100:]
+            assert os.fstat(early.fileno()).st_size == os.fstat(late.fileno()).st_size
+        with open(mounted.path / "f", "rb", buffering=0) as third, stopped(mounted):
+            assert all_bytes(third, len(content)) == content
+        os.lseek(early.fileno(), 0, os.SEEK_SET)
+        assert early.readall() == content
+
+
+def test_a_file_that_passes_through_is_replaced_and_deleted(passing, bucket, cache):
+    old, new = pseudo_random(3 * MIB, 1), pseudo_random(2 * MIB, 2)
+    bucket.put("f", old)
+    mounted = passing()
+    fill(mounted, cache, "f")
+    with open(mounted.path / "f", "rb", buffering=0) as reader:
+        assert reader.read(100) == old[:100]
+        (mounted.path / "f").write_bytes(new)
+        assert bucket.get("f") == new
+        assert (mounted.path / "f").read_bytes() == new
+        (mounted.path / "f").unlink()
+        assert reader.readall() == old[100:]
+    assert not (mounted.path / "f").exists()
+
+
+def test_a_file_that_passes_through_is_appended_to(passing, bucket, cache):
+    old = pseudo_random(3 * MIB, 1)
+    bucket.put("f", old)
+    mounted = passing()
+    fill(mounted, cache, "f")
+    with open(mounted.path / "f", "rb", buffering=0) as reader:
+        with open(mounted.path / "f", "ab") as writer:
+            writer.write(b"more")
+        assert reader.readall() == old
+        os.truncate(mounted.path / "f", 5)
+        assert os.pread(reader.fileno(), 100, 0) == old[:100]
+        assert (mounted.path / "f").read_bytes() == old[:5]
+    assert bucket.get("f") == old[:5]
+
+
+def test_an_open_file_is_read_to_its_end_whatever_happens_to_the_object(cached, bucket, cache):
+    contents = {f"f{i}": pseudo_random(4 * MIB, i) for i in range(4)}
+    for name, content in contents.items():
+        bucket.put(name, content)
+    mounted = cached("--cache-size", "9M")
+    fill(mounted, cache, "f0")
+    with open(mounted.path / "f0", "rb", buffering=0) as file:
+        assert file.read(10) == contents["f0"][:10]
+        for name, content in contents.items():
+            assert (mounted.path / name).read_bytes() == content
+        bucket.put("f0", b"another")
+        assert file.readall() == contents["f0"][10:]
+
+
+def test_many_opens_in_all_modes(cached, bucket):
+    contents = {f"f{i}": pseudo_random(2 * MIB + i, i) for i in range(4)}
+    for name, content in contents.items():
+        bucket.put(name, content)
+    path = cached("--cache-size", "5M").path
+
+    def use(number: int):
+        chance = random.Random(number)
+        for _ in range(40):
+            name = f"f{chance.randrange(4)}"
+            content = contents[name]
+            with open(path / name, "r+b" if chance.random() < 0.2 else "rb", buffering=0) as file:
+                at = chance.randrange(len(content))
+                assert os.pread(file.fileno(), 200_000, at) == content[at:at + 200_000]
+                if chance.random() < 0.5:
+                    assert file.readall() == content
+
+    with ThreadPoolExecutor(6) as pool:
+        list(pool.map(use, range(6)))
+
+
+@pytest.fixture
+def overlay(place):
+    """A directory on a file system that stands on another one: too deep for passthrough."""
+    base, directory = place / "base", place / "overlay"
+    for each in (base, directory):
+        each.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "base", base], check=True)
+    for each in ("lower", "upper", "work"):
+        (base / each).mkdir()
+    subprocess.run(["mount", "-t", "overlay", "overlay", directory, "-o",
+                    f"lowerdir={base}/lower,upperdir={base}/upper,workdir={base}/work"], check=True)
+    yield directory
+    subprocess.run(["umount", directory, base], check=True)
+
+
+def test_where_passthrough_is_not_possible(mount, bucket, overlay):
+    content = pseudo_random(3 * MIB)
+    bucket.put("f", content)
+    with pytest.raises(AssertionError, match="--read-mode passthrough"):
+        mount("", "--cache-dir", str(overlay), "--read-mode", "passthrough")
+    mounted = mount("", "--cache-dir", str(overlay))
+    assert fill(mounted, overlay, "f") == content
+    with open(mounted.path / "f", "rb", buffering=0) as file:
+        bucket.delete("f")
+        assert file.readall() == content
+    assert mounted.stop() == 0
+
+
+def test_passthrough_needs_a_cache(mount):
+    with pytest.raises(AssertionError, match="needs --cache-dir"):
+        mount("", "--read-mode", "passthrough")
 
 
 def test_a_cache_directory_has_one_mount(cached, bucket, cache):
