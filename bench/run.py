@@ -2,7 +2,8 @@
 """Runs the benchmarks and writes their medians as JSON and as a table.
 
     bench/run.py                      all
-    bench/run.py cold_seq             the data plane alone; needs no cluster
+    bench/run.py cold_seq warm_read warm_mmap
+                                      the data plane alone; needs no cluster
     bench/run.py control              the control plane on $KUBECONFIG's cluster
 """
 
@@ -11,7 +12,7 @@ import pathlib
 
 import measure
 
-SCENARIOS = ("cold_seq", "control")
+SCENARIOS = ("cold_seq", "warm_read", "warm_mmap", "control")
 
 
 def main() -> None:
@@ -27,9 +28,13 @@ def main() -> None:
 
     chosen = args.scenarios or SCENARIOS
     report = measure.Report()
+    warm = [name for name in chosen if name.startswith("warm_")]
     if "cold_seq" in chosen:
         import read
         read.cold_sequential(report, args.datashim, args.rounds)
+    if warm:
+        import read
+        read.warm_reads(report, args.datashim, args.rounds, warm)
     if "control" in chosen:
         import control
         control.run(report, args.rounds)
