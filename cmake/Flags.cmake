@@ -22,7 +22,8 @@ if(NOT DATASHIM_SANITIZE STREQUAL "")
   target_compile_options(datashim_flags INTERFACE
     -Wno-maybe-uninitialized -Wno-restrict)
   if(DATASHIM_SANITIZE STREQUAL "thread")
-    target_compile_options(datashim_flags INTERFACE -Wno-tsan)
+    target_compile_options(datashim_flags INTERFACE
+      -Wno-tsan -include "${CMAKE_SOURCE_DIR}/cmake/tsan_libstdcxx.h")
   endif()
 endif()
 

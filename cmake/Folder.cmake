@@ -48,6 +48,9 @@ function(ds_folder name)
     if(NOT ARG_TEST_TIMEOUT)
       set(ARG_TEST_TIMEOUT 60)
     endif()
+    if(NOT DATASHIM_SANITIZE STREQUAL "")
+      math(EXPR ARG_TEST_TIMEOUT "${ARG_TEST_TIMEOUT} * 5")  # How much slower.
+    endif()
     set_tests_properties(${name}_test PROPERTIES
       LABELS unit TIMEOUT ${ARG_TEST_TIMEOUT})
   endif()

@@ -5,9 +5,11 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <memory>
 #include <utility>
@@ -174,6 +176,7 @@ Status Directory::Publish(std::uint64_t number, const sys::UniqueFd& file,
     }
   }
   if (::fsync(complete_.get()) != 0) return Failed("fsync the cache directory");
+  MarkUsed(name);
   return OkStatus();
 }
 
@@ -219,8 +222,12 @@ Result<Manifest> Directory::ReadManifest(const std::string& name) const {
 }
 
 void Directory::MarkUsed(const std::string& name) const {
-  // Only an order of eviction after a restart: it may fail.
-  (void)::utimensat(complete_.get(), SumsName(name).c_str(), nullptr, 0);
+  // Only an order of eviction after a restart: it may fail. The kernel's own
+  // time of a file is that of its last tick, so two uses would have the same.
+  std::array<timespec, 2> now{};
+  ::clock_gettime(CLOCK_REALTIME, &now[0]);
+  now[1] = now[0];
+  (void)::utimensat(complete_.get(), SumsName(name).c_str(), now.data(), 0);
 }
 
 void Directory::RemoveComplete(const std::string& name) const {
