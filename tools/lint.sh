@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# shellcheck over the scripts, and clang-tidy over the C++ sources with the
+# Checks the scripts with shellcheck, and the C++ sources with clang-tidy and the
 # checks of .clang-tidy, all cores. Needs a configured dev build (compile_commands.json).
 set -euo pipefail
 cd "$(dirname "$0")/.."

@@ -263,6 +263,7 @@ TEST_F(CachedReadTest, FetchesThatFailEndTheCopyAndNoRead) {
 class FakeBackingFiles final : public BackingFiles {
  public:
   Result<std::int32_t> Register(int) override {
+    if (auto meanwhile = std::exchange(meanwhile_, nullptr)) meanwhile();
     const std::lock_guard lock(mutex_);
     if (fails_) return Error{ErrorCode::kPermissionDenied, "not privileged"};
     ids_.insert(++last_id_);
@@ -277,8 +278,13 @@ class FakeBackingFiles final : public BackingFiles {
     return ids_.size();
   }
   void set_fails(bool fails) { fails_ = fails; }
+  /// Runs while the next file is being registered, as another thread would.
+  void set_meanwhile(std::function<void()> meanwhile) {
+    meanwhile_ = std::move(meanwhile);
+  }
 
  private:
+  std::function<void()> meanwhile_;
   std::mutex mutex_;
   std::set<std::int32_t> ids_;
   std::int32_t last_id_ = 0;
@@ -319,6 +325,22 @@ TEST_F(PassthroughTest, OnlyFilesThatAreWholePassThroughAndAllByOneNumber) {
   fs_->Release(one->handle);
   EXPECT_EQ(OpenInode(inode)->backing_id, two->backing_id);
   EXPECT_EQ(backing_->size(), 1u);
+}
+
+TEST_F(PassthroughTest, TwoThatOpenAtOnceShareOneNumber) {
+  MakeWhole();
+  const InodeId inode = InodeOf("f");
+  FsResult<OpenResult> other = FsError::kIo;
+  backing_->set_meanwhile([&] { other = OpenInode(inode); });
+  auto open = OpenInode(inode);
+  ASSERT_EQ(ErrorOf(open), std::nullopt);
+  ASSERT_EQ(ErrorOf(other), std::nullopt);
+  EXPECT_GT(open->backing_id, 0);
+  EXPECT_EQ(open->backing_id, other->backing_id);
+  EXPECT_EQ(backing_->size(), 1u);
+  fs_->Release(open->handle);
+  fs_->Release(other->handle);
+  EXPECT_EQ(backing_->size(), 0u);
 }
 
 TEST_F(PassthroughTest, NothingStaysRegistered) {

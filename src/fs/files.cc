@@ -104,6 +104,9 @@ FsResult<OpenResult> ObjectFileSystem::Open(InodeId id, OpenFlags flags) {
     if (flags.write && options_.read_only) return FsError::kReadOnly;
     // The kernel then looks the name up anew, and opens the new version.
     if ((*inode)->has(kInodeStale)) return FsError::kStale;
+    // Others may have opened it meanwhile, each with a backing of its own: the
+    // kernel takes one, and looks up anew only once.
+    if (!flags.write) *local = OpenCopy(**inode).value_or(*local);
     result = OpenLocked(**inode, flags, *local);
   }
   if (result.ok() && flags.truncate) {

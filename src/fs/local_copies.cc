@@ -19,15 +19,8 @@ FsResult<ObjectFileSystem::LocalCopy> ObjectFileSystem::FindLocal(InodeId id) {
   {
     const Lock lock(mutex_);
     files = backing_files_;
-    const auto open = files_.find(id);
-    if (open != files_.end() && open->second.backing) {
-      const auto& backing = open->second.backing;
-      const Inode* inode = tree_.inodes().Find(id);
-      if (!backing->copy()->gone() &&
-          backing->copy()->id().etag == inode->etag()) {
-        return LocalCopy{backing->copy(), backing};
-      }
-    }
+    const Inode* inode = tree_.inodes().Find(id);
+    if (auto open = inode ? OpenCopy(*inode) : std::nullopt) return *open;
   }
   auto copy = FindCopy(id);
   if (!copy.ok()) return copy.failure();
@@ -44,6 +37,17 @@ FsResult<ObjectFileSystem::LocalCopy> ObjectFileSystem::FindLocal(InodeId id) {
               {{"why", number.error().message}});
   }
   return local;
+}
+
+std::optional<ObjectFileSystem::LocalCopy> ObjectFileSystem::OpenCopy(
+    const Inode& inode) {
+  const auto open = files_.find(inode.record.id);
+  if (open == files_.end() || !open->second.backing) return std::nullopt;
+  const auto& backing = open->second.backing;
+  if (backing->copy()->gone() || backing->copy()->id().etag != inode.etag()) {
+    return std::nullopt;
+  }
+  return LocalCopy{backing->copy(), backing};
 }
 
 FsResult<ObjectFileSystem::CopyPtr> ObjectFileSystem::FindCopy(InodeId id) {

@@ -162,6 +162,9 @@ class ObjectFileSystem final : public FileSystem {
   /// The copy of the inode's object on the local disk, registered with the
   /// kernel if it can be.
   FsResult<LocalCopy> FindLocal(InodeId inode);
+  /// REQUIRES: mutex_ is held. What the kernel reads by itself already, if that
+  /// is still the inode's object.
+  std::optional<LocalCopy> OpenCopy(const Inode& inode);
   /// It may be the work of others, so the store is asked whether these keys may
   /// read the object.
   FsResult<CopyPtr> FindCopy(InodeId inode);
