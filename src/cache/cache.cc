@@ -62,24 +62,25 @@ Status Cache::Adopt() {
 }
 
 std::shared_ptr<CachedObject> Cache::Find(const ObjectId& id) {
-  return FindNamed(EntryName(id), &id, /*touch=*/true);
+  return FindNamed(EntryName(id), &id);
 }
 
-// `id` is what the file must hold; nullptr for whatever it holds.
 std::shared_ptr<CachedObject> Cache::FindNamed(const std::string& name,
-                                               const ObjectId* id, bool touch) {
+                                               const ObjectId* id) {
   std::uint64_t number = 0;
   std::shared_ptr<CachedObject> open;  // Must not end with the lock.
   {
     const std::lock_guard lock(mutex_);
     const auto at = records_.find(name);
     if (at == records_.end()) return nullptr;
-    if (touch) index_.Touch(name);
+    if (id != nullptr) index_.Touch(name);
     number = at->second.number;
     open = at->second.open.lock();
-    if (!open && at->second.filling) return nullptr;  // About to be removed.
+    if (open && id != nullptr) PinLocked(*open);
+    if (!open && at->second.filling) return nullptr;  // Not yet, or no more.
   }
   if (open) {
+    if (id != nullptr) directory_.MarkUsed(name);
     const bool fits = id == nullptr || open->id() == *id;
     return fits && !open->gone() ? open : nullptr;
   }
@@ -91,7 +92,10 @@ std::shared_ptr<CachedObject> Cache::FindNamed(const std::string& name,
   const auto at = records_.find(name);
   if (at == records_.end() || at->second.number != number) return nullptr;
   open = at->second.open.lock();
-  if (open) return open;
+  if (open) {
+    if (id != nullptr) PinLocked(*open);
+    return open;
+  }
   if (!file.ok()) {
     if (file.error().code != ErrorCode::kDataLoss &&
         file.error().code != ErrorCode::kNotFound) {
@@ -108,8 +112,10 @@ std::shared_ptr<CachedObject> Cache::FindNamed(const std::string& name,
       new CachedObject(*this, number, name, *std::move(manifest),
                        *std::move(file), at->second.verified));
   at->second.open = object;
-  index_.Pin(name);
-  if (touch) directory_.MarkUsed(name);
+  if (id != nullptr) {
+    PinLocked(*object);
+    directory_.MarkUsed(name);
+  }
   return object;
 }
 
@@ -121,41 +127,50 @@ std::shared_ptr<CachedObject> Cache::FindOrStart(const ObjectId& id) {
 
 std::shared_ptr<CachedObject> Cache::Start(const ObjectId& id) {
   const std::string name = EntryName(id);
+  std::shared_ptr<CachedObject> object;
+  const std::lock_guard one_at_a_time(start_mutex_);
   const auto disk = directory_.Space();
   if (!disk.ok()) {
     DiskFailed(disk.error());
     return nullptr;
   }
+  std::optional<std::vector<std::uint64_t>> evicted;
+  {
+    const std::lock_guard lock(mutex_);
+    if (IsResting() || records_.count(name) > 0) return nullptr;
+    evicted = EvictLocked(*disk, id.bytes);
+    if (!evicted) return nullptr;
+    Record& record = records_[name];
+    record.number = ++last_number_;
+    record.filling = true;
+    index_.Insert(name, id.bytes);
+    object.reset(new CachedObject(*this, record.number, name, Manifest{id, {}},
+                                  sys::UniqueFd(), /*verified=*/false));
+    PinLocked(*object);
+  }
+  for (const std::uint64_t number : *evicted) directory_.RemoveRetired(number);
+  if (!object->Reserve()) return nullptr;
   const std::lock_guard lock(mutex_);
-  if (IsResting() || records_.count(name) > 0) return nullptr;
-  if (!EvictLocked(*disk, id.bytes)) return nullptr;
-  Record& record = records_[name];
-  record.number = ++last_number_;
-  record.filling = true;
-  index_.Insert(name, id.bytes);
-  index_.Pin(name);
-  std::shared_ptr<CachedObject> object(
-      new CachedObject(*this, record.number, name, Manifest{id, {}},
-                       sys::UniqueFd(), /*verified=*/false));
-  record.open = object;
+  // Nobody could find it before.
+  records_.at(name).open = object;
   return object;
 }
 
-bool Cache::EvictLocked(const DiskSpace& disk, std::uint64_t needed) {
+std::optional<std::vector<std::uint64_t>> Cache::EvictLocked(
+    const DiskSpace& disk, std::uint64_t needed) {
   const auto bytes =
       BytesToEvict(options_.limits, disk, index_.bytes(), needed);
-  if (!bytes) return false;
+  if (!bytes) return std::nullopt;
   const auto victims = index_.Victims(*bytes);
-  if (!victims) return false;
+  if (!victims) return std::nullopt;
+  std::vector<std::uint64_t> numbers;
   for (const std::string& name : *victims) {
-    const std::uint64_t number = records_.at(name).number;
+    numbers.push_back(records_.at(name).number);
     index_.Remove(name);
     records_.erase(name);
-    directory_.Retire(name, number);
-    const auto remove = [this, number] { directory_.RemoveRetired(number); };
-    if (!writers_.TrySubmit(remove)) remove();
+    directory_.Retire(name, numbers.back());
   }
-  return true;
+  return numbers;
 }
 
 bool Cache::HasWriteRoom(std::uint64_t bytes) const {
@@ -176,6 +191,10 @@ void Cache::GiveWriteRoom(std::uint64_t bytes) { write_queue_bytes_ -= bytes; }
 std::uint64_t Cache::bytes_used() const {
   const std::lock_guard lock(mutex_);
   return index_.bytes();
+}
+
+void Cache::PinLocked(CachedObject& object) {
+  if (!std::exchange(object.pinned_, true)) index_.Pin(object.name_);
 }
 
 Cache::Records::iterator Cache::FindRecord(const CachedObject& object) {
@@ -204,7 +223,7 @@ void Cache::Closed(const CachedObject& object) {
     const std::lock_guard lock(mutex_);
     const auto at = FindRecord(object);
     if (at == records_.end()) return;
-    index_.Unpin(object.name_);
+    if (object.pinned_) index_.Unpin(object.name_);
     if (!at->second.filling) return;
     index_.Remove(object.name_);
     records_.erase(at);
@@ -253,10 +272,16 @@ void Cache::Keep(std::stop_token stop) {
 
 // Others may have filled the disk, or the limits are smaller than they were.
 void Cache::Trim() {
+  const std::lock_guard one_at_a_time(start_mutex_);
   const auto disk = directory_.Space();
   if (!disk.ok()) return DiskFailed(disk.error());
-  const std::lock_guard lock(mutex_);
-  (void)EvictLocked(*disk, 0);
+  std::optional<std::vector<std::uint64_t>> evicted;
+  {
+    const std::lock_guard lock(mutex_);
+    evicted = EvictLocked(*disk, 0);
+  }
+  if (!evicted) return;
+  for (const std::uint64_t number : *evicted) directory_.RemoveRetired(number);
 }
 
 void Cache::Scrub(std::stop_token stop) {
@@ -269,7 +294,7 @@ void Cache::Scrub(std::stop_token stop) {
   }
   for (const std::string& name : names) {
     if (stop.stop_requested()) return;
-    const auto object = FindNamed(name, nullptr, /*touch=*/false);
+    const auto object = FindNamed(name, nullptr);
     if (object) object->Scrub(stop);
   }
 }

@@ -14,6 +14,7 @@
 #include <string>
 #include <thread>
 #include <unordered_map>
+#include <vector>
 
 #include "base/clock.h"
 #include "base/result.h"
@@ -40,8 +41,9 @@ struct CacheOptions {
   Duration scrub_interval = std::chrono::hours(24);
 };
 
-/// Thread-safe. Outlives the objects it hands out. Calls do a little disk I/O
-/// (open, stat, rename); writing and removing bytes is done by its threads.
+/// Thread-safe. Outlives the objects it hands out. Find does a little disk I/O
+/// (open, stat); FindOrStart also reserves space and removes files, which may
+/// take a second; bytes are written by the cache's threads.
 class Cache {
  public:
   /// Adopts what an earlier process has left complete; removes the rest.
@@ -81,11 +83,18 @@ class Cache {
   Cache(const CacheOptions& options, Directory directory, Clock& clock);
   Status Adopt();
 
+  /// `id`: what the file must hold, for who uses it; nullptr to scrub whatever
+  /// it holds.
   std::shared_ptr<CachedObject> FindNamed(const std::string& name,
-                                          const ObjectId* id, bool touch);
+                                          const ObjectId* id);
   std::shared_ptr<CachedObject> Start(const ObjectId& id);
-  /// Makes room. REQUIRES: mutex_ is held. @return false if that cannot be.
-  bool EvictLocked(const DiskSpace& disk, std::uint64_t needed);
+  /// Makes room. REQUIRES: mutex_ is held. @return the files to be removed, or
+  ///     nullopt if there cannot be room.
+  std::optional<std::vector<std::uint64_t>> EvictLocked(const DiskSpace& disk,
+                                                        std::uint64_t needed);
+  /// Who scrubs does not keep a file from being evicted, who reads does.
+  /// REQUIRES: mutex_ is held.
+  void PinLocked(CachedObject& object);
   /// REQUIRES: mutex_ is held. @return the end of records_ if it is another.
   Records::iterator FindRecord(const CachedObject& object);
 
@@ -111,6 +120,8 @@ class Cache {
   std::atomic<std::uint64_t> write_queue_bytes_ = 0;
   std::atomic<bool> complained_ = false;
 
+  // One file is reserved at a time: the next one sees what the disk has left.
+  std::mutex start_mutex_;
   mutable std::mutex mutex_;
   // Guarded by mutex_.
   EvictionIndex index_;

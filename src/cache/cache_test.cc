@@ -80,6 +80,8 @@ class CacheTest : public ::testing::Test {
           [&] { return Write(*object, text, at, piece) || object->gone(); }));
     }
     EXPECT_TRUE(Eventually([&] { return object->whole() || object->gone(); }));
+    // The cache's threads let go of it.
+    EXPECT_TRUE(Eventually([&] { return object.use_count() == 1; }));
     return object;
   }
 
@@ -304,7 +306,13 @@ TEST_F(CacheTest, TheOrderOfEvictionSurvivesARestart) {
   Open();
   ASSERT_NE(Fill("a", Pattern(2 * kMib, 1)), nullptr);
   ASSERT_NE(Fill("b", Pattern(2 * kMib, 2)), nullptr);
-  ASSERT_NE(cache_->Find(Id("a", 2 * kMib)), nullptr);
+  // Until the clock of the file system has ticked.
+  const auto used_at = [&](const std::string& key) {
+    return stdfs::last_write_time(Complete(Id(key, 2 * kMib)) += ".sums");
+  };
+  ASSERT_TRUE(Eventually([&] {
+    return cache_->Find(Id("a", 2 * kMib)) && used_at("a") > used_at("b");
+  }));
   Open();
   ASSERT_NE(Fill("c", Pattern(2 * kMib, 3)), nullptr);
   EXPECT_EQ(cache_->Find(Id("b", 2 * kMib)), nullptr);
@@ -330,6 +338,7 @@ TEST_F(CacheTest, AQueueThatIsFullRefuses) {
   EXPECT_FALSE(Write(*object, text, 0, text.size()));
   EXPECT_EQ(object->NextGap(0), (store::ByteRange{0, text.size()}));
   EXPECT_TRUE(cache_->HasWriteRoom(2 * kMib));
+  object.reset();
   EXPECT_TRUE(Fill("a", text)->whole());
 }
 
@@ -363,28 +372,24 @@ class CacheDiskTest : public CacheTest {
     ::umount2(place_.path().c_str(), MNT_DETACH);
   }
   void MountDisk(unsigned long flags) {
-    ASSERT_EQ(::mount("disk", place_.path().c_str(), "tmpfs", flags, "size=8m"),
+    ASSERT_EQ(::mount("disk", place_.path().c_str(), "tmpfs", flags,
+                      "size=8m,nr_inodes=40"),
               0);
   }
 };
 
 TEST_F(CacheDiskTest, AFullDiskIsNoErrorAndSaidOnce) {
+  // Room for bytes, but none for another file.
+  int others = 0;
+  while (std::ofstream(place_.path() + "/" + std::to_string(others)).put('x')) {
+    ++others;
+  }
   ::testing::internal::CaptureStderr();
-  const std::string text = Pattern(6 * kMib, 1);
   for (int i = 0; i < 3; ++i) {
-    const auto object =
-        cache_->FindOrStart(Id("large" + std::to_string(i), text.size()));
-    ASSERT_NE(object, nullptr);
-    // Another program is faster.
-    std::ofstream(place_.path() + "/other") << std::string(4 * kMib, 'x');
-    ASSERT_TRUE(Write(*object, text, 0, kMib));
-    EXPECT_TRUE(Eventually([&] { return object->gone(); }));
-    EXPECT_FALSE(Read(*object, 0, 1));
-    EXPECT_FALSE(Write(*object, text, kMib, kMib));
+    EXPECT_EQ(cache_->FindOrStart(Id("a", kMib)), nullptr);
     // For a while nothing new is tried.
-    EXPECT_EQ(cache_->FindOrStart(Id("small", kMib)), nullptr);
+    EXPECT_EQ(cache_->FindOrStart(Id("b", kMib)), nullptr);
     clock_.Advance(options_.retry_after);
-    stdfs::remove(place_.path() + "/other");
   }
   const std::string log = ::testing::internal::GetCapturedStderr();
   const std::string line = "reads go on without it";
@@ -393,7 +398,22 @@ TEST_F(CacheDiskTest, AFullDiskIsNoErrorAndSaidOnce) {
   EXPECT_EQ(log.find(line, first + 1), log.npos) << log;
   EXPECT_EQ(cache_->bytes_used(), 0u);
   EXPECT_EQ(FilesIn("filling"), 0u);
-  EXPECT_TRUE(Fill("small", Pattern(kMib, 1))->whole());
+  for (int i = 0; i < others; ++i) {
+    stdfs::remove(place_.path() + "/" + std::to_string(i));
+  }
+  EXPECT_TRUE(Fill("a", Pattern(kMib, 1))->whole());
+}
+
+// Space is reserved before the next one asks what the disk has left.
+TEST_F(CacheDiskTest, ManyFillsAtOnceKeepTheShareOfTheDisk) {
+  options_.limits.disk_free_percent_min = 50;
+  Open();
+  std::vector<std::shared_ptr<CachedObject>> started;
+  for (int i = 0; i < 5; ++i) {
+    auto object = cache_->FindOrStart(Id(std::to_string(i), kMib + kMib / 2));
+    if (object) started.push_back(std::move(object));
+  }
+  EXPECT_EQ(started.size(), 2u);
 }
 
 TEST_F(CacheDiskTest, TheShareOfTheDiskIsKept) {
@@ -417,7 +437,7 @@ TEST_F(CacheDiskTest, AReadOnlyDiskStillServesWhatItHas) {
     return ::mount(nullptr, place_.path().c_str(), nullptr,
                    MS_REMOUNT | MS_RDONLY | MS_BIND, nullptr) == 0;
   }));
-  EXPECT_TRUE(Fill("b", text)->gone());
+  EXPECT_EQ(cache_->FindOrStart(Id("b", kMib)), nullptr);
   const auto object = cache_->Find(Id("a", kMib));
   ASSERT_NE(object, nullptr);
   EXPECT_TRUE(Read(*object, 0, kMib) == text);

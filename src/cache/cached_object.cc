@@ -139,29 +139,26 @@ ByteRange CachedObject::NextGap(std::uint64_t from) const {
   return claimed_.NextGap(from);
 }
 
+bool CachedObject::Reserve() {
+  auto file = cache_.directory_.CreateFilling(number_, manifest_.id.bytes);
+  if (!file.ok()) {
+    Fail(file.error());
+    return false;
+  }
+  const std::lock_guard lock(mutex_);
+  file_ = *std::move(file);
+  return true;
+}
+
 void CachedObject::Write(std::uint64_t offset,
                          std::span<const std::byte> data) {
   if (!filling()) return;
-  Status written = EnsureFile();
-  if (written.ok()) written = WriteFile(offset, data);
+  const Status written = WriteFile(offset, data);
   if (!written.ok()) return Fail(written.error());
   if (!Written(offset, data)) return;
   const bool queued = cache_.finishers_.TrySubmit(
       [self = shared_from_this()] { self->Finish(); });
   if (!queued) Finish();
-}
-
-Status CachedObject::EnsureFile() {
-  const std::lock_guard one_at_a_time(create_mutex_);
-  {
-    const std::lock_guard lock(mutex_);
-    if (file_) return OkStatus();
-  }
-  DS_ASSIGN_OR_RETURN(
-      auto file, cache_.directory_.CreateFilling(number_, manifest_.id.bytes));
-  const std::lock_guard lock(mutex_);
-  file_ = std::move(file);
-  return OkStatus();
 }
 
 Status CachedObject::WriteFile(std::uint64_t offset,
@@ -285,7 +282,11 @@ void CachedObject::Scrub(std::stop_token stop) {
   if (file.ok() && ReadAt(file->get(), 0, buffer.bytes(), 1) == EINVAL) {
     file = directory.OpenComplete(name_, manifest_);
   }
-  if (!file.ok()) return Damaged(file.error().message);
+  if (!file.ok()) {
+    // Evicted meanwhile, otherwise.
+    const bool damaged = file.error().code == ErrorCode::kDataLoss;
+    return damaged ? Damaged(file.error().message) : void();
+  }
   for (std::uint64_t index = 0; index < manifest_.block_sums.size(); ++index) {
     if (stop.stop_requested()) return;
     if (!VerifyBlock(*file, index, buffer.bytes())) return;

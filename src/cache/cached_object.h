@@ -74,8 +74,10 @@ class CachedObject : public std::enable_shared_from_this<CachedObject> {
                Manifest manifest, sys::UniqueFd file, bool verified);
 
   // Each is called without mutex_, by a thread of the cache or a reader.
+  /// Makes the file. Called once, before the others. @return false if it could
+  ///     not be made; then it is gone.
+  bool Reserve();
   void Write(std::uint64_t offset, std::span<const std::byte> data);
-  Status EnsureFile();
   Status WriteFile(std::uint64_t offset, std::span<const std::byte> data) const;
   /// @return true for the one call after which all bytes are there.
   bool Written(std::uint64_t offset, std::span<const std::byte> data);
@@ -93,8 +95,7 @@ class CachedObject : public std::enable_shared_from_this<CachedObject> {
   Cache& cache_;
   const std::uint64_t number_;
   const std::string name_;
-
-  std::mutex create_mutex_;  // One EnsureFile at a time.
+  bool pinned_ = false;  // Guarded by the cache's mutex.
 
   mutable std::mutex mutex_;
   // Guarded by mutex_. The file is set once, and then read without it; so are
