@@ -25,8 +25,12 @@ kube::Json CopyOr(const kube::Json& object,
 }  // namespace
 
 bool IsDescribed(const kube::Json& claim) {
-  const kube::Json* name = kube::Field(claim, {"spec", "storageClassName"});
-  return name != nullptr && *name == "" && DatasetOwnerOf(claim).has_value();
+  // Without the field, the default class would be meant.
+  const std::initializer_list<std::string_view> path = {"spec",
+                                                        "storageClassName"};
+  return kube::Field(claim, path) != nullptr &&
+         kube::StringAt(claim, path).empty() &&
+         DatasetOwnerOf(claim).has_value();
 }
 
 bool IsOurClass(const kube::Json* storage_class) {
