@@ -122,8 +122,8 @@ class Report:
         path.write_text(json.dumps(self.medians(), indent=2, sort_keys=True) + "\n")
 
     def table(self) -> str:
-        lines = [f"{'scenario':<22}{'contender':<14}{'metric':<20}{'median':>12}{'min':>12}{'max':>12}"]
+        lines = [f"{'scenario':<22}{'contender':<17}{'metric':<20}{'median':>12}{'min':>12}{'max':>12}"]
         for (scenario, contender, metric), values in sorted(self._samples.items()):
-            lines.append(f"{scenario:<22}{contender:<14}{metric:<20}{statistics.median(values):>12.4g}"
+            lines.append(f"{scenario:<22}{contender:<17}{metric:<20}{statistics.median(values):>12.4g}"
                          f"{min(values):>12.4g}{max(values):>12.4g}")
         return "\n".join(lines)

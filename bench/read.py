@@ -36,7 +36,7 @@ def curl(minio: Minio, key: str, size: int) -> dict[str, float]:
         f'output = /dev/null\nnext\n' for begin in range(0, size, PART))
     before = os.times()
     begin = time.monotonic()
-    subprocess.run(["curl", "-sS", "--fail", "--parallel", "--parallel-max", str(CURL_CONNECTIONS), "-K", "-"],
+    subprocess.run(["curl", "-sS", "--no-progress-meter", "--fail", "--parallel", "--parallel-max", str(CURL_CONNECTIONS), "-K", "-"],
                    input=config.removesuffix("next\n"), text=True, check=True)
     seconds = time.monotonic() - begin
     after = os.times()
