@@ -26,20 +26,30 @@ Result<ClientPtr> ClientFor(const dataset::VolumeConfig& config) {
                                 volume::CredentialsOf(config)));
 }
 
+// 16 hex digits.
+std::string Hash(const std::string& text) {
+  std::array<char, 17> digits{};
+  std::snprintf(digits.data(), digits.size(), "%016llx",
+                static_cast<unsigned long long>(
+                    XXH64(text.data(), text.size(), /*seed=*/0)));
+  return digits.data();
+}
+
+// Of what says where the data is; keys, modes and TLS may change.
+std::string PlaceHash(const dataset::VolumeConfig& config) {
+  return Hash(config.endpoint + '\n' + config.bucket + '\n' + config.prefix);
+}
+
 }  // namespace
 
 std::string VolumeIdOf(const dataset::VolumeConfig& config,
                        const std::string& name) {
-  std::array<char, 17> hash{};
-  std::snprintf(hash.data(), hash.size(), "%016llx",
-                static_cast<unsigned long long>(
-                    XXH64(name.data(), name.size(), /*seed=*/0)));
-  return config.LocationId() + kSeparator + hash.data();
+  return PlaceHash(config) + kSeparator + Hash(name);
 }
 
 bool IsVolumeOf(const dataset::VolumeConfig& config,
                 const std::string& volume_id) {
-  return volume_id.starts_with(config.LocationId() + kSeparator);
+  return volume_id.starts_with(PlaceHash(config) + kSeparator);
 }
 
 Result<csi::CreatedVolume> BucketVolumes::Create(

@@ -70,6 +70,11 @@ TEST(BucketVolumesTest, NamesAndPlacesAreToldApart) {
   EXPECT_NE(VolumeIdOf(config, "pvc-1"),
             VolumeIdOf(ConfigOf("bucket", "b/"), "pvc-1"));
   EXPECT_LE(VolumeIdOf(config, std::string(128, 'n')).size(), 128u);
+  auto changed = config;
+  changed.region = "eu-de";
+  changed.session_token = SecretString("token");
+  changed.insecure_skip_tls_verify = true;
+  EXPECT_EQ(VolumeIdOf(changed, "pvc-1"), VolumeIdOf(config, "pvc-1"));
 }
 
 TEST(BucketVolumesTest, AVolumeOfAnotherPlaceOrALostBucketIsNotFound) {
