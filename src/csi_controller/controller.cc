@@ -1,11 +1,13 @@
 #include "csi_controller/controller.h"
 
+#include <stop_token>
+#include <utility>
+
 #include "base/clock.h"
 #include "base/log.h"
 #include "csi/server.h"
 #include "csi_controller/bucket_volumes.h"
-#include "sys/privileges.h"
-#include "sys/signals.h"
+#include "sys/service.h"
 
 namespace datashim::csi_controller {
 namespace {
@@ -29,20 +31,9 @@ Status Run(const ControllerOptions& options, std::stop_token stop) {
 }  // namespace
 
 int RunController(const ControllerOptions& options) {
-  if (!log::SetLevel(options.log_level)) {
-    log::Error("unknown log level", {{"level", options.log_level}});
-    return 2;
-  }
-  const auto signals = sys::StopOnSignals();
-  Status status =
-      signals.ok() ? sys::DropPrivileges({}) : Status(signals.error());
-  if (status.ok()) status = Run(options, (*signals)->token());
-  if (!status.ok()) {
-    log::Error("the controller cannot serve",
-               {{"error", status.error().message}});
-    return 1;
-  }
-  return 0;
+  return sys::RunService(
+      "controller", options.log_level,
+      [&](std::stop_token stop) { return Run(options, std::move(stop)); });
 }
 
 }  // namespace datashim::csi_controller

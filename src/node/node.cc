@@ -11,8 +11,7 @@
 #include "keeper/client.h"
 #include "net/http_server.h"
 #include "node/node_volume_host.h"
-#include "sys/privileges.h"
-#include "sys/signals.h"
+#include "sys/service.h"
 
 namespace datashim::node {
 namespace {
@@ -74,19 +73,9 @@ Status Run(const NodeOptions& options, std::stop_token stop) {
 }  // namespace
 
 int RunNode(const NodeOptions& options) {
-  if (!log::SetLevel(options.log_level)) {
-    log::Error("unknown log level", {{"level", options.log_level}});
-    return 2;
-  }
-  const auto signals = sys::StopOnSignals();
-  Status status =
-      signals.ok() ? sys::DropPrivileges({}) : Status(signals.error());
-  if (status.ok()) status = Run(options, (*signals)->token());
-  if (!status.ok()) {
-    log::Error("the node cannot serve", {{"error", status.error().message}});
-    return 1;
-  }
-  return 0;
+  return sys::RunService("node", options.log_level, [&](std::stop_token stop) {
+    return Run(options, std::move(stop));
+  });
 }
 
 }  // namespace datashim::node
