@@ -14,11 +14,14 @@
 #include <string>
 #include <string_view>
 
+#include "base/testing/eventually.h"
 #include "cache/checksum.h"
 #include "sys/testing/private_mounts.h"
 
 namespace datashim::cache {
 namespace {
+
+using datashim::testing::Eventually;
 
 namespace stdfs = std::filesystem;
 constexpr std::size_t kMib = std::size_t{1} << 20;
@@ -49,17 +52,6 @@ class CacheTest : public ::testing::Test {
     auto opened = Cache::Open(options_, clock_);
     ASSERT_TRUE(opened.ok()) << opened.error().message;
     cache_ = *std::move(opened);
-  }
-
-  /// Waits for what other threads do.
-  template <typename Condition>
-  static bool Eventually(const Condition& condition) {
-    const Deadline deadline = Deadline::After(std::chrono::seconds(20));
-    while (!condition()) {
-      if (deadline.HasPassed()) return false;
-      std::this_thread::yield();
-    }
-    return true;
   }
 
   static bool Write(CachedObject& object, const std::string& text,

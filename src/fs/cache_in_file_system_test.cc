@@ -10,6 +10,7 @@
 #include <set>
 #include <thread>
 
+#include "base/testing/eventually.h"
 #include "cache/cache.h"
 #include "fs/backing_files.h"
 #include "fs/testing/file_system_fixture.h"
@@ -17,6 +18,7 @@
 namespace datashim::fs {
 namespace {
 
+using datashim::testing::Eventually;
 using store::StoreCall;
 namespace stdfs = std::filesystem;
 
@@ -50,16 +52,6 @@ class CachedReadTest : public FileSystemTest {
     fs_.reset();
     fs_ = MakeFileSystem(store_, TestOptions(), clock_,
                          {cache_, origin, "prefix/"});
-  }
-
-  template <typename Condition>
-  static bool Eventually(const Condition& condition) {
-    const Deadline deadline = Deadline::After(std::chrono::seconds(20));
-    while (!condition()) {
-      if (deadline.HasPassed()) return false;
-      std::this_thread::yield();
-    }
-    return true;
   }
 
   cache::ObjectId IdOf(const std::string& key) {

@@ -205,6 +205,16 @@ void OperatorTest::RestartOperator(const OperatorOptions& options) {
   operator_ = TestCluster::Get().StartOperator("op-1", options);
 }
 
+void OperatorTest::MakeClaimWithoutDataset(const std::string& name) {
+  Json claim =
+      kube::MakeObject(kube::kPersistentVolumeClaims, {namespace_, name});
+  claim["spec"] = {{"storageClassName", "csi-s3"},
+                   {"accessModes", Json::array({"ReadWriteMany"})},
+                   {"resources", {{"requests", {{"storage", "1Gi"}}}}}};
+  ASSERT_TRUE(
+      client().Create(kube::kPersistentVolumeClaims, claim, Soon()).ok());
+}
+
 void OperatorTest::MakeSecret(const std::string& name,
                               const Json& string_data) {
   Json secret = kube::MakeObject(kube::kSecrets, {namespace_, name});

@@ -82,6 +82,8 @@ class OperatorTest : public testing::Test {
   Json LocalSpec(const Json& changes = Json::object()) const;
   Json MakeDataset(const std::string& name,
                    const Json& changes = Json::object());
+  /// Of StorageClass csi-s3; its Secret has the claim's name.
+  void MakeClaimWithoutDataset(const std::string& name);
   /// A pod that a node runs, as far as Kubernetes knows, and that mounts the
   /// claim.
   void MakePodWithClaim(const std::string& name, const std::string& claim);

@@ -265,13 +265,7 @@ TEST_F(ProvisionTest, AStoreOfAnOwnAuthorityIsTrustedByItsBundle) {
 }
 
 TEST_F(ProvisionTest, AClaimNeedsNoDataset) {
-  Json claim =
-      kube::MakeObject(kube::kPersistentVolumeClaims, {namespace_, "plain"});
-  claim["spec"] = {{"storageClassName", "csi-s3"},
-                   {"accessModes", Json::array({"ReadWriteMany"})},
-                   {"resources", {{"requests", {{"storage", "1Gi"}}}}}};
-  ASSERT_TRUE(
-      client().Create(kube::kPersistentVolumeClaims, claim, Soon()).ok());
+  MakeClaimWithoutDataset("plain");
   MakeSecret("plain", {{"accessKeyID", kCanaryId},
                        {"secretAccessKey", kCanaryKey},
                        {"endpoint", minio().url()},

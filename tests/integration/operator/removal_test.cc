@@ -134,13 +134,7 @@ TEST_F(RemovalTest, AClaimWithoutADatasetCountsAsWell) {
                        {"secretAccessKey", kCanaryKey},
                        {"endpoint", minio().url()},
                        {"bucket", bucket}});
-  Json claim =
-      kube::MakeObject(kube::kPersistentVolumeClaims, {namespace_, "plain"});
-  claim["spec"] = {{"storageClassName", "csi-s3"},
-                   {"accessModes", Json::array({"ReadWriteMany"})},
-                   {"resources", {{"requests", {{"storage", "1Gi"}}}}}};
-  ASSERT_TRUE(
-      client().Create(kube::kPersistentVolumeClaims, claim, Soon()).ok());
+  MakeClaimWithoutDataset("plain");
   ASSERT_TRUE(Eventually("it has its Secret",
                          [&] { return !VolumeSecret("plain").is_null(); }));
   Make("mine", {{"bucket", bucket}}, kWithData);
