@@ -166,7 +166,10 @@ void AddMount(CLI::App& app, Command& chosen) {
   CLI::App* const command =
       app.add_subcommand("mount", "Mount a bucket without Kubernetes (root)");
   command->footer(
-      "Keys: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN.\n"
+      "Credentials, the first that is there: AWS_ACCESS_KEY_ID and "
+      "AWS_SECRET_ACCESS_KEY;\nAWS_ROLE_ARN and AWS_WEB_IDENTITY_TOKEN_FILE; "
+      "the profile AWS_PROFILE of ~/.aws;\nthe endpoint of a container; the "
+      "role of an EC2 instance.\n"
       "Prints \"mounted DIR\" when ready; ends on SIGTERM, SIGINT or "
       "umount.\n\n"
       "Examples:\n"

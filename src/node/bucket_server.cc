@@ -32,12 +32,13 @@ fs::FileSystemOptions WithFilesOf(const dataset::VolumeConfig& config,
 }  // namespace
 
 Result<std::unique_ptr<BucketServer>> BucketServer::Open(
-    const dataset::VolumeConfig& config, const fs::FileSystemOptions& options,
-    std::shared_ptr<cache::Cache> cache, Deadline deadline) {
-  auto credentials =
-      std::make_shared<s3::UpdatableCredentials>(volume::CredentialsOf(config));
+    const dataset::VolumeConfig& config,
+    std::shared_ptr<s3::CredentialProvider> credentials,
+    const fs::FileSystemOptions& options, std::shared_ptr<cache::Cache> cache,
+    Deadline deadline) {
   DS_ASSIGN_OR_RETURN(
-      auto client, s3::S3Client::Make(volume::S3ConfigOf(config), credentials));
+      auto client,
+      s3::S3Client::Make(volume::S3ConfigOf(config), std::move(credentials)));
   DS_RETURN_IF_ERROR(
       client->ProbeBucket(config.bucket, config.prefix, deadline));
   DS_ASSIGN_OR_RETURN(
@@ -45,17 +46,13 @@ Result<std::unique_ptr<BucketServer>> BucketServer::Open(
   auto file_system =
       fs::MakeFileSystem(std::move(store), WithFilesOf(config, options),
                          SystemClock(), DiskCacheOf(config, std::move(cache)));
-  return std::unique_ptr<BucketServer>(new BucketServer(
-      std::move(credentials), std::move(client), std::move(file_system)));
+  return std::unique_ptr<BucketServer>(
+      new BucketServer(std::move(client), std::move(file_system)));
 }
 
-BucketServer::BucketServer(
-    std::shared_ptr<s3::UpdatableCredentials> credentials,
-    std::shared_ptr<s3::S3Client> client,
-    std::unique_ptr<fs::FileSystem> file_system)
-    : credentials_(std::move(credentials)),
-      client_(std::move(client)),
-      file_system_(std::move(file_system)) {}
+BucketServer::BucketServer(std::shared_ptr<s3::S3Client> client,
+                           std::unique_ptr<fs::FileSystem> file_system)
+    : client_(std::move(client)), file_system_(std::move(file_system)) {}
 
 BucketServer::~BucketServer() {
   // The file system needs the bucket to take back what was not completed. One
@@ -72,10 +69,6 @@ Status BucketServer::Serve(sys::UniqueFd device,
                            Deadline deadline) {
   session_.emplace(std::move(device), *file_system_, options);
   return session_->Start(deadline);
-}
-
-void BucketServer::SetCredentials(const dataset::VolumeConfig& config) {
-  credentials_->Set(volume::CredentialsOf(config));
 }
 
 bool BucketServer::WaitForEnd(Deadline deadline, std::stop_token stop) {

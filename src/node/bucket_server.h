@@ -23,13 +23,16 @@ namespace datashim::node {
 /// Thread-safe, but for Serve, which is called once before the others.
 class BucketServer {
  public:
-  /// Makes client and file system, and asks the bucket whether these keys may
-  /// list it. How files look is said by `config`, the rest by `options`. Copies
-  /// of what is read are kept in `cache`, if there is one.
+  /// Makes client and file system, and asks the bucket whether `credentials`
+  /// (not those of `config`) may list it. How files look is said by `config`,
+  /// the rest by `options`. Copies of what is read are kept in `cache`, if
+  /// there is one.
   /// @return the errors of S3Client::ProbeBucket, or kInvalidArgument.
   static Result<std::unique_ptr<BucketServer>> Open(
-      const dataset::VolumeConfig& config, const fs::FileSystemOptions& options,
-      std::shared_ptr<cache::Cache> cache, Deadline deadline);
+      const dataset::VolumeConfig& config,
+      std::shared_ptr<s3::CredentialProvider> credentials,
+      const fs::FileSystemOptions& options, std::shared_ptr<cache::Cache> cache,
+      Deadline deadline);
   BucketServer(const BucketServer&) = delete;
   BucketServer& operator=(const BucketServer&) = delete;
   /// Ends the session, and takes back the uploads of files that nobody closed.
@@ -45,20 +48,15 @@ class BucketServer {
     return session_->ProbePassthrough(file);
   }
 
-  /// The keys of `config` from now on.
-  void SetCredentials(const dataset::VolumeConfig& config);
-
   bool serving() const { return session_ && session_->serving(); }
   /// As Session::WaitForEnd. REQUIRES: Serve was OK.
   bool WaitForEnd(Deadline deadline, std::stop_token stop = {});
   fs::StatFs GetStatFs() const { return file_system_->GetStatFs(); }
 
  private:
-  BucketServer(std::shared_ptr<s3::UpdatableCredentials> credentials,
-               std::shared_ptr<s3::S3Client> client,
+  BucketServer(std::shared_ptr<s3::S3Client> client,
                std::unique_ptr<fs::FileSystem> file_system);
 
-  const std::shared_ptr<s3::UpdatableCredentials> credentials_;
   const std::shared_ptr<s3::S3Client> client_;
   std::unique_ptr<fs::FileSystem> file_system_;
   std::optional<fuse::Session> session_;

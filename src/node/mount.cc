@@ -4,7 +4,6 @@
 
 #include <cerrno>
 #include <cstdio>
-#include <cstdlib>
 #include <filesystem>
 #include <memory>
 #include <system_error>
@@ -14,8 +13,10 @@
 #include "base/log.h"
 #include "base/result.h"
 #include "cache/cache.h"
+#include "credentials/default_chain.h"
 #include "node/bucket_server.h"
 #include "node/mount_source.h"
+#include "s3/credentials.h"
 #include "sys/errno_error.h"
 #include "sys/mount_api.h"
 #include "sys/signals.h"
@@ -29,11 +30,6 @@ constexpr std::chrono::seconds kInitTimeout{10};
 // For programs that still have files open when the mount has to end.
 constexpr std::chrono::seconds kBusyTimeout{5};
 constexpr std::size_t kCaBundleBytesMax = std::size_t{4} << 20;
-
-SecretString FromEnvironment(const char* name) {
-  const char* const value = std::getenv(name);
-  return SecretString(value != nullptr ? value : "");
-}
 
 Result<dataset::VolumeConfig> ConfigOf(const MountOptions& options) {
   DS_ASSIGN_OR_RETURN(MountSource source, ParseMountSource(options.source));
@@ -51,16 +47,33 @@ Result<dataset::VolumeConfig> ConfigOf(const MountOptions& options) {
         config.ca_bundle_pem,
         sys::ReadFile(options.ca_bundle_path, kCaBundleBytesMax));
   }
-  if (options.no_sign_request) return config;
-  config.access_key_id = FromEnvironment("AWS_ACCESS_KEY_ID");
-  config.secret_access_key = FromEnvironment("AWS_SECRET_ACCESS_KEY");
-  config.session_token = FromEnvironment("AWS_SESSION_TOKEN");
-  if (config.access_key_id.empty() || config.secret_access_key.empty()) {
-    return Error{ErrorCode::kUnauthenticated,
-                 "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or say "
-                 "--no-sign-request for a public bucket"};
-  }
   return config;
+}
+
+/// What the default chain finds; asked once, so that a mount without any ends
+/// with an advice.
+Result<std::shared_ptr<s3::CredentialProvider>> CredentialsOf(
+    const MountOptions& options) {
+  using Provider = std::shared_ptr<s3::CredentialProvider>;
+  if (options.no_sign_request) {
+    return Provider(
+        std::make_shared<s3::UpdatableCredentials>(s3::Credentials{}));
+  }
+  const auto none = [](const Error& error) {
+    return Error{error.code,
+                 "no credentials: " + error.message +
+                     "; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, name "
+                     "a profile with AWS_PROFILE, or say --no-sign-request for "
+                     "a public bucket"};
+  };
+  const auto environment = credentials::ProcessEnvironment();
+  const auto plan = credentials::PlanCredentials(environment);
+  if (!plan.ok()) return none(plan.error());
+  auto provider = credentials::MakeCredentials(*plan, environment);
+  if (!provider.ok()) return none(provider.error());
+  const auto first = (*provider)->Get(Deadline::After(kProbeTimeout));
+  if (!first.ok()) return none(first.error());
+  return provider;
 }
 
 fs::FileSystemOptions FileSystemOptionsOf(const MountOptions& options) {
@@ -170,11 +183,12 @@ class LocalMount {
 
 Status Run(const MountOptions& options, std::stop_token stop) {
   DS_ASSIGN_OR_RETURN(const dataset::VolumeConfig config, ConfigOf(options));
+  DS_ASSIGN_OR_RETURN(auto credentials, CredentialsOf(options));
   DS_ASSIGN_OR_RETURN(const auto cache, OpenCache(options));
-  DS_ASSIGN_OR_RETURN(
-      const auto server,
-      BucketServer::Open(config, FileSystemOptionsOf(options), cache,
-                         Deadline::After(kProbeTimeout)));
+  DS_ASSIGN_OR_RETURN(const auto server,
+                      BucketServer::Open(config, std::move(credentials),
+                                         FileSystemOptionsOf(options), cache,
+                                         Deadline::After(kProbeTimeout)));
   DS_ASSIGN_OR_RETURN(
       LocalMount mount,
       LocalMount::Make(options.directory, options.read_only, options.source));

@@ -15,8 +15,8 @@ enum class ReadMode {
   kPageCache,    ///< The kernel asks for the pages it does not have.
 };
 
-/// What the command line of `datashim mount` says. Keys come from
-/// AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN.
+/// What the command line of `datashim mount` says. Credentials come from the
+/// default chain (credentials/default_chain.h).
 struct MountOptions {
   std::string source;  ///< s3://bucket[/prefix]
   std::string directory;

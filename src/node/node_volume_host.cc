@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "node/volume_state.h"
+#include "volume/bucket_client.h"
 
 namespace datashim::node {
 namespace {
@@ -250,7 +251,7 @@ Result<std::string> NodeVolumeHost::EnsurePlace(
   const auto found = volume.places.find(place_id);
   if (found != volume.places.end()) {
     if (found->second.server->serving()) {
-      found->second.server->SetCredentials(config);
+      found->second.credentials->Set(volume::CredentialsOf(config));
       return place_id;
     }
     DS_RETURN_IF_ERROR(UnmountPlace(found->second.path, deadline));
@@ -277,9 +278,11 @@ Result<NodeVolumeHost::Place> NodeVolumeHost::MountPlace(
     Deadline deadline) {
   fs::FileSystemOptions file_system = options_.file_system;
   file_system.read_only = spec.read_only;
+  auto credentials =
+      std::make_shared<s3::UpdatableCredentials>(volume::CredentialsOf(config));
   DS_ASSIGN_OR_RETURN(
       auto server,
-      BucketServer::Open(config, file_system, nullptr,
+      BucketServer::Open(config, credentials, file_system, nullptr,
                          deadline.Min(Deadline::After(kProbeTimeout))));
   DS_RETURN_IF_ERROR(keeper_.MakeDirectory(spec.target, deadline));
   DS_ASSIGN_OR_RETURN(sys::UniqueFd device, FreshMount(spec, deadline));
@@ -297,7 +300,7 @@ Result<NodeVolumeHost::Place> NodeVolumeHost::MountPlace(
     }
     return served.error().Wrap("serve \"" + spec.target + "\"");
   }
-  return Place{spec.target, std::move(server)};
+  return Place{spec.target, std::move(credentials), std::move(server)};
 }
 
 Result<sys::UniqueFd> NodeVolumeHost::FreshMount(const keeper::MountSpec& spec,

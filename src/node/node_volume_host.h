@@ -58,6 +58,7 @@ class NodeVolumeHost final : public csi::VolumeHost {
   /// One FUSE mount.
   struct Place {
     std::string path;
+    std::shared_ptr<s3::UpdatableCredentials> credentials;
     std::unique_ptr<BucketServer> server;
   };
   /// A volume between its first Stage (or Publish) and Unstage.

@@ -43,6 +43,8 @@ struct S3Client::Impl::Attempt {
   net::HttpHeaders headers;  // Of the failed answer.
   std::string region;        // That the server named.
   std::string used_region;
+  std::shared_ptr<const Credentials>
+      used_credentials;  // Null: there were none.
 };
 
 S3Client::Impl::Impl(const S3Config& config, Endpoint endpoint,
@@ -72,6 +74,7 @@ Result<Answer> S3Client::Impl::Run(const Operation& operation,
   };
   bool region_changed = false;
   bool clock_adjusted = false;
+  bool credentials_renewed = false;
   while (true) {
     Attempt attempt = TryOnce(operation, deadline);
     if (attempt.answer) {
@@ -86,6 +89,10 @@ Result<Answer> S3Client::Impl::Run(const Operation& operation,
     }
     if (!clock_adjusted && AdjustClock(attempt)) {
       clock_adjusted = true;
+      continue;
+    }
+    if (!credentials_renewed && RenewCredentials(attempt)) {
+      credentials_renewed = true;
       continue;
     }
     if (!attempt.failure.retry) return describe(attempt.failure.error);
@@ -103,11 +110,18 @@ S3Client::Impl::Attempt S3Client::Impl::TryOnce(const Operation& operation,
   auto credentials = credentials_->Get(deadline);
   if (!credentials.ok()) {
     failed.failure.error = std::move(credentials).error();
+    failed.failure.retry = failed.failure.error.code == ErrorCode::kUnavailable;
     return failed;
   }
   const std::string region = RegionOf(operation.bucket);
   const Location location =
       Locate(endpoint_, operation.bucket, operation.key, region);
+  if (!location.origin.tls && !(*credentials)->bearer_token.empty()) {
+    // Whoever reads it on the way can use it.
+    failed.failure.error = {ErrorCode::kInvalidArgument,
+                            "an API key needs an endpoint with https://"};
+    return failed;
+  }
   net::HttpCall call;
   call.method = operation.method;
   call.origin = location.origin;
@@ -116,41 +130,58 @@ S3Client::Impl::Attempt S3Client::Impl::TryOnce(const Operation& operation,
   call.replayable = operation.idempotent;
   call.deadline = deadline;
   call.idle_timeout = idle_timeout_;
-  Sign(operation, **credentials, region, call);
+  Authorize(operation, **credentials, region, call);
   Attempt attempt = Send(operation, call);
   attempt.used_region = region;
+  attempt.used_credentials = *std::move(credentials);
   return attempt;
 }
 
 // Adds the query and all fields, and Authorization unless anonymous.
-void S3Client::Impl::Sign(const Operation& operation,
-                          const Credentials& credentials,
-                          const std::string& region, net::HttpCall& call) {
+void S3Client::Impl::Authorize(const Operation& operation,
+                               const Credentials& credentials,
+                               const std::string& region, net::HttpCall& call) {
   const std::string query = CanonicalQuery(operation.query);
   Parameters headers = operation.headers;
-  if (!credentials.anonymous()) {
-    const bool hashed =
-        !call.origin.tls && operation.body.size() <= kHashedBodyBytesMax;
-    const std::string hash =
-        hashed ? Sha256Hex(operation.body) : std::string(kUnsignedPayload);
-    const std::string date = AmzDate(ServerNow());
-    headers.emplace_back("x-amz-content-sha256", hash);
-    headers.emplace_back("x-amz-date", date);
-    if (!credentials.session_token.empty()) {
-      headers.emplace_back("x-amz-security-token",
-                           credentials.session_token.Reveal());
-    }
-    SigV4Request request = {operation.method, call.target, query, headers,
-                            hash};
-    request.headers.emplace_back("host", call.origin.HostHeader());
+  if (!credentials.bearer_token.empty()) {
     headers.emplace_back("Authorization",
-                         signer_.Authorize(request, credentials, region, date));
+                         "Bearer " + credentials.bearer_token.Reveal());
+    const bool makes_bucket =
+        operation.method == "PUT" && operation.key.empty() && query.empty();
+    if (makes_bucket && !credentials.service_instance_id.empty()) {
+      headers.emplace_back("ibm-service-instance-id",
+                           credentials.service_instance_id);
+    }
+  } else if (!credentials.anonymous()) {
+    Sign(operation, credentials, region, call, query, headers);
   }
   for (auto& [name, value] : headers) {
     call.headers.Add(std::move(name), std::move(value));
   }
   call.headers.Add("User-Agent", kUserAgent);
   if (!query.empty()) call.target += "?" + query;
+}
+
+// Adds Authorization and the fields that it signs beside those there are.
+void S3Client::Impl::Sign(const Operation& operation,
+                          const Credentials& credentials,
+                          const std::string& region, const net::HttpCall& call,
+                          const std::string& query, Parameters& headers) {
+  const bool hashed =
+      !call.origin.tls && operation.body.size() <= kHashedBodyBytesMax;
+  const std::string hash =
+      hashed ? Sha256Hex(operation.body) : std::string(kUnsignedPayload);
+  const std::string date = AmzDate(ServerNow());
+  headers.emplace_back("x-amz-content-sha256", hash);
+  headers.emplace_back("x-amz-date", date);
+  if (!credentials.session_token.empty()) {
+    headers.emplace_back("x-amz-security-token",
+                         credentials.session_token.Reveal());
+  }
+  SigV4Request request = {operation.method, call.target, query, headers, hash};
+  request.headers.emplace_back("host", call.origin.HostHeader());
+  headers.emplace_back("Authorization",
+                       signer_.Authorize(request, credentials, region, date));
 }
 
 S3Client::Impl::Attempt S3Client::Impl::Send(const Operation& operation,
@@ -218,6 +249,14 @@ bool S3Client::Impl::AdjustClock(const Attempt& attempt) {
   clock_offset_ = std::chrono::duration_cast<std::chrono::seconds>(
       *server - clock_.WallNow());
   return true;
+}
+
+// Keys that were replaced while the request was under way, or that ended
+// before their time.
+bool S3Client::Impl::RenewCredentials(const Attempt& attempt) {
+  return attempt.failure.error.code == ErrorCode::kUnauthenticated &&
+         attempt.used_credentials != nullptr &&
+         credentials_->Renew(*attempt.used_credentials);
 }
 
 WallTime S3Client::Impl::ServerNow() const {

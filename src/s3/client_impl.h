@@ -79,8 +79,12 @@ class S3Client::Impl {
   bool LearnRegion(const std::string& bucket, const std::string& used,
                    const Attempt& attempt);
   bool AdjustClock(const Attempt& attempt);
+  bool RenewCredentials(const Attempt& attempt);
+  void Authorize(const Operation& operation, const Credentials& credentials,
+                 const std::string& region, net::HttpCall& call);
   void Sign(const Operation& operation, const Credentials& credentials,
-            const std::string& region, net::HttpCall& call);
+            const std::string& region, const net::HttpCall& call,
+            const std::string& query, Parameters& headers);
   WallTime ServerNow() const;
 
   const Endpoint endpoint_;

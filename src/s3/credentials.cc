@@ -12,6 +12,11 @@ Result<std::shared_ptr<const Credentials>> UpdatableCredentials::Get(Deadline) {
   return current_;
 }
 
+bool UpdatableCredentials::Renew(const Credentials& used) {
+  std::lock_guard lock(mutex_);
+  return *current_ != used;
+}
+
 void UpdatableCredentials::Set(Credentials credentials) {
   auto next = std::make_shared<const Credentials>(std::move(credentials));
   std::lock_guard lock(mutex_);

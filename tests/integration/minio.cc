@@ -26,14 +26,16 @@ std::string MakeDirectory() {
 
 }  // namespace
 
-Minio::Minio(std::string directory, Protocol protocol, std::uint16_t port)
+Minio::Minio(std::string directory, Protocol protocol, std::uint16_t port,
+             std::vector<std::string> settings)
     : directory_(std::move(directory)),
       protocol_(protocol),
       authority_("test authority"),
       port_(port),
       url_((protocol == Protocol::kHttps ? "https://127.0.0.1:"
                                          : "http://127.0.0.1:") +
-           std::to_string(port_)) {}
+           std::to_string(port_)),
+      settings_(std::move(settings)) {}
 
 Minio::~Minio() {
   process_.reset();
@@ -41,12 +43,14 @@ Minio::~Minio() {
   std::filesystem::remove_all(directory_, ignored);
 }
 
-Result<std::unique_ptr<Minio>> Minio::Start(Protocol protocol) {
+Result<std::unique_ptr<Minio>> Minio::Start(Protocol protocol,
+                                            std::vector<std::string> settings) {
   // MinIO shares its port with nobody, so it gets one that was free just now;
   // somebody may be faster.
   for (int attempt = 1;; ++attempt) {
     const std::uint16_t port = ReservedPort().port();
-    std::unique_ptr<Minio> minio(new Minio(MakeDirectory(), protocol, port));
+    std::unique_ptr<Minio> minio(
+        new Minio(MakeDirectory(), protocol, port, settings));
     DS_RETURN_IF_ERROR(minio->WriteCertificate());
     auto status = minio->Restart();
     if (status.ok()) return minio;
@@ -68,15 +72,18 @@ Status Minio::Restart(const std::string& access_key,
                       const std::string& secret_key) {
   process_.reset();
   DS_ASSIGN_OR_RETURN(const std::string program, ClusterProgram("minio"));
-  DS_ASSIGN_OR_RETURN(
-      process_,
-      ChildProcess::Start(
-          {"/usr/bin/env", std::string("MINIO_ROOT_USER=") + access_key,
-           std::string("MINIO_ROOT_PASSWORD=") + secret_key,
-           "MINIO_BROWSER=off", "MINIO_UPDATE=off", program, "server",
-           "--quiet", "--address=127.0.0.1:" + std::to_string(port_),
-           "--certs-dir=" + File("certs"), File("data")},
-          File("log")));
+  std::vector<std::string> command = {"/usr/bin/env",
+                                      "MINIO_ROOT_USER=" + access_key,
+                                      "MINIO_ROOT_PASSWORD=" + secret_key,
+                                      "MINIO_BROWSER=off", "MINIO_UPDATE=off"};
+  command.insert(command.end(), settings_.begin(), settings_.end());
+  for (const std::string& argument :
+       {program, std::string("server"), std::string("--quiet"),
+        "--address=127.0.0.1:" + std::to_string(port_),
+        "--certs-dir=" + File("certs"), File("data")}) {
+    command.push_back(argument);
+  }
+  DS_ASSIGN_OR_RETURN(process_, ChildProcess::Start(command, File("log")));
   return WaitUntilReady();
 }
 

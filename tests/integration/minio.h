@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "base/result.h"
 #include "child_process.h"
@@ -18,8 +19,10 @@ class Minio {
   enum class Protocol { kHttp, kHttps };
 
   /// Starts it with an empty data folder and waits until it serves.
+  /// @param settings of its environment, such as "MINIO_REGION=x".
   /// @return kUnavailable, with the end of its log, if it does not come up.
-  static Result<std::unique_ptr<Minio>> Start(Protocol protocol);
+  static Result<std::unique_ptr<Minio>> Start(
+      Protocol protocol, std::vector<std::string> settings = {});
   Minio(const Minio&) = delete;
   Minio& operator=(const Minio&) = delete;
   /// Kills it and removes its files.
@@ -40,7 +43,8 @@ class Minio {
                  const std::string& secret_key = kSecretKey);
 
  private:
-  Minio(std::string directory, Protocol protocol, std::uint16_t port);
+  Minio(std::string directory, Protocol protocol, std::uint16_t port,
+        std::vector<std::string> settings);
   Status WriteCertificate() const;
   Status WaitUntilReady();
   std::string File(const std::string& name) const {
@@ -52,6 +56,7 @@ class Minio {
   const net::TestAuthority authority_;
   const std::uint16_t port_;
   const std::string url_;
+  const std::vector<std::string> settings_;
   std::unique_ptr<ChildProcess> process_;
 };
 

@@ -84,6 +84,7 @@ class Bucket:
 def environment(**changes) -> dict[str, str]:
     """The environment without keys of whoever runs the tests, and with ours."""
     clean = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+    clean |= {"HOME": "/nonexistent", "AWS_EC2_METADATA_DISABLED": "true"}
     return clean | {"AWS_ACCESS_KEY_ID": ACCESS_KEY, "AWS_SECRET_ACCESS_KEY": SECRET_KEY} | changes
 
 
