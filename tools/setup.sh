@@ -16,8 +16,9 @@ build_packages=(
   libboost1.81-dev libssl-dev libgrpc++-dev libprotobuf-dev protobuf-compiler
   protobuf-compiler-grpc nlohmann-json3-dev libyaml-cpp-dev libpugixml-dev
   libspdlog-dev prometheus-cpp-dev libcli11-dev libisal-dev libseccomp-dev
-  libcap-dev libxxhash-dev libgtest-dev libgmock-dev libbenchmark-dev
-  python3 python3-yaml python3-pytest python3-boto3 openssl
+  libcap-dev libxxhash-dev libarchive-dev zlib1g-dev libbz2-dev liblzma-dev
+  libzstd-dev liblz4-dev nettle-dev libgtest-dev libgmock-dev libbenchmark-dev
+  libarchive-tools python3 python3-yaml python3-pytest python3-boto3 openssl
 )
 cluster_packages=(
   containerd runc iproute2 iptables conntrack kmod procps util-linux jq

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "archive/worker.h"
 #include "base/log.h"
 #include "base/strings.h"
 #include "csi_controller/controller.h"
@@ -161,6 +162,41 @@ void AddKeeper(CLI::App& app, Command& chosen) {
   });
 }
 
+void AddUnpack(CLI::App& app, Command& chosen) {
+  static archive::WorkerOptions options;
+  CLI::App* const command = app.add_subcommand(
+      "unpack", "Unpacks an archive into a bucket (the operator's Jobs)");
+  command->footer(
+      "What is fetched and where it goes is in files of the directory, one for "
+      "each key:\n"
+      "url, extract, archiveFormat, sha256, endpoint, bucket, folder, "
+      "accessKeyID,\n"
+      "secretAccessKey, …; what was in the folder is removed. Exit codes: 0 "
+      "done, 1 try\n"
+      "again, 3 it would fail again. Example:\n"
+      "  datashim unpack --config-dir /etc/datashim/unpack\n");
+  command->add_option("--config-dir", options.config_directory)
+      ->capture_default_str();
+  command->add_option("--result-file", options.result_path,
+                      "Gets one line on how it ended");
+  command->add_option("--progress-port", options.progress_port,
+                      "Serves GET /progress; 0: none");
+  command->add_option("--progress-address", options.progress_address)
+      ->capture_default_str();
+  command
+      ->add_option("--bytes-max", options.limits.bytes_max,
+                   "Of all files together")
+      ->transform(CLI::AsSizeValue(/*kb_is_1000=*/false))
+      ->option_text("BYTES [1T]");
+  command
+      ->add_option("--entries-max", options.limits.entries_max,
+                   "Files, directories and links")
+      ->capture_default_str();
+  AddLogLevel(*command, options.log_level);
+  command->callback(
+      [&chosen] { chosen = [] { return archive::RunUnpack(options); }; });
+}
+
 void AddMount(CLI::App& app, Command& chosen) {
   static node::MountOptions options;
   CLI::App* const command =
@@ -239,6 +275,7 @@ int Run(int argc, char** argv) {
   AddNode(app, chosen);
   AddKeeper(app, chosen);
   AddController(app, chosen);
+  AddUnpack(app, chosen);
   AddMount(app, chosen);
   try {
     app.parse(argc, argv);

@@ -37,11 +37,11 @@ def free_ports(count: int) -> list[int]:
 class Process:
     """A program with its output in a file; stops in bounded time."""
 
-    def __init__(self, folder: pathlib.Path, *command: str):
+    def __init__(self, folder: pathlib.Path, *command: str, environment: dict[str, str] | None = None):
         self.log = folder / f"{pathlib.Path(command[0]).name}.log"
         with self.log.open("wb") as log:
             self.popen = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, cwd=folder,
-                                          stdin=subprocess.DEVNULL)
+                                          stdin=subprocess.DEVNULL, env=os.environ | (environment or {}))
 
     def wait_for(self, url: str) -> None:
         """Until the URL answers 200, or with an assertion that shows the end of the log."""

@@ -31,5 +31,8 @@ done <<<"$libraries"
 
 install -D -m 644 /etc/ssl/certs/ca-certificates.crt \
   "$root/etc/ssl/certs/ca-certificates.crt"
+# Names in archives are UTF-8, and libarchive goes by the locale.
+install -D -m 644 /usr/lib/locale/C.utf8/LC_CTYPE \
+  "$root/usr/lib/locale/C.utf8/LC_CTYPE"
 # Without it glibc asks DNS before /etc/hosts, where kubelet writes hostAliases.
 echo 'hosts: files dns' >"$root/etc/nsswitch.conf"

@@ -14,9 +14,10 @@ import time
 import boto3
 import botocore.config
 
+from minio import ACCESS_KEY, SECRET_KEY
+
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 BINARY = os.environ.get("DATASHIM_BIN", str(ROOT / "build/dev/src/datashim"))
-ACCESS_KEY, SECRET_KEY = "posix-test-access", "posix-test-secret"
 MIB = 1 << 20
 # Metadata time to live of the mounts here.
 TTL_SECONDS = 1
