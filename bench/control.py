@@ -109,8 +109,10 @@ def resident_memory(report: Report) -> None:
             arguments = (path / "cmdline").read_bytes().split(b"\0")
         except OSError:
             continue
-        if len(arguments) > 1 and arguments[0].endswith(b"datashim") and arguments[1] in (b"operator", b"node", b"keeper"):
-            report.add("rss_at_rest", arguments[1].decode(), rss_mib=memory_mib(int(path.name), "VmRSS"))
+        program, command = pathlib.Path(arguments[0].decode()).name, arguments[1].decode() if len(arguments) > 1 else ""
+        process = "keeper" if program == "datashim-keeper" else command if program == "datashim" else ""
+        if process in ("operator", "node", "keeper"):
+            report.add("rss_at_rest", process, rss_mib=memory_mib(int(path.name), "VmRSS"))
 
 
 def run(report: Report, rounds: int) -> None:

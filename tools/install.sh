@@ -15,10 +15,11 @@ namespace=${DATASHIM_NAMESPACE:-dlf}
 values=()
 image=${DATASHIM_IMAGE:-}
 if [[ -z $image ]]; then
-  tools/build.sh release datashim
-  # The tag is the content, so that a changed binary rolls the workloads out.
-  image=localhost/datashim:$(sha256sum build/release/src/datashim | cut -c 1-12)
-  tools/image/datashim-image.sh build/release/src/datashim "$image" build/image/datashim.tar
+  tools/build.sh release programs
+  programs=(build/release/src/datashim build/release/src/datashim-keeper)
+  # The tag is the content, so that a changed program rolls the workloads out.
+  image=localhost/datashim:$(cat "${programs[@]}" | sha256sum | cut -c 1-12)
+  tools/image/datashim-image.sh "$image" build/image/datashim.tar "${programs[@]}"
   tools/devcluster/devcluster load-image build/image/datashim.tar
   values+=(--set "image.pullPolicy=IfNotPresent")
 fi

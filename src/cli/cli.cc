@@ -11,7 +11,6 @@
 #include "base/log.h"
 #include "base/strings.h"
 #include "csi_controller/controller.h"
-#include "keeper/keeper.h"
 #include "node/mount.h"
 #include "node/node.h"
 #include "operator/operator.h"
@@ -142,26 +141,6 @@ void AddController(CLI::App& app, Command& chosen) {
   });
 }
 
-void AddKeeper(CLI::App& app, Command& chosen) {
-  static keeper::KeeperOptions options;
-  static std::string log_level = "info";
-  CLI::App* const command = app.add_subcommand(
-      "keeper", "Privileged mounter without network (in the DaemonSet)");
-  command->add_option("--keeper-socket", options.socket_path)
-      ->capture_default_str();
-  command->add_option("--kubelet-dir", options.kubelet_dir)
-      ->capture_default_str();
-  command->add_option("--fuse-device", options.fuse_device_path)
-      ->capture_default_str();
-  AddLogLevel(*command, log_level);
-  command->callback([&chosen] {
-    chosen = [] {
-      log::SetLevel(log_level);
-      return keeper::RunKeeper(options);
-    };
-  });
-}
-
 void AddUnpack(CLI::App& app, Command& chosen) {
   static archive::WorkerOptions options;
   CLI::App* const command = app.add_subcommand(
@@ -273,7 +252,6 @@ int Run(int argc, char** argv) {
   Command chosen;
   AddOperator(app, chosen);
   AddNode(app, chosen);
-  AddKeeper(app, chosen);
   AddController(app, chosen);
   AddUnpack(app, chosen);
   AddMount(app, chosen);

@@ -1,4 +1,4 @@
-// The `datashim keeper` process: mounts for `node`, holds copies of its
+// The `datashim-keeper` process: mounts for `node`, holds copies of its
 // descriptors, and has no network. It parses nothing but node's requests.
 
 #pragma once

@@ -3,6 +3,6 @@
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
-tools/build.sh release datashim
-tools/image/datashim-image.sh build/release/src/datashim \
-  localhost/datashim:dev build/image/datashim.tar
+tools/build.sh release programs
+tools/image/datashim-image.sh localhost/datashim:dev build/image/datashim.tar \
+  build/release/src/datashim build/release/src/datashim-keeper

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Writes the root file system of the product's image: the program, exactly the
-# libraries it is linked to, the certificates of public CAs, one account.
+# Writes the root file system of the product's image: the programs, exactly
+# the libraries they are linked to, the certificates of public CAs, one account.
 #
-#   datashim-rootfs.sh BINARY FOLDER
+#   datashim-rootfs.sh FOLDER PROGRAM...
 set -euo pipefail
 # shellcheck source=tools/image/lib.sh
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
@@ -15,19 +15,28 @@ libraries_of() {
   grep -o '/[^ ]*' <<<"$output"
 }
 
-(($# == 2)) || die "usage: datashim-rootfs.sh BINARY FOLDER"
-binary=$1 root=$2
-[[ -x $binary ]] || die "$binary: not an executable file"
-skeleton "$root" datashim
-install -m 755 "$binary" "$root/usr/bin/datashim"
-# Backtraces need the symbols (.symtab), not the debug information.
-strip --strip-debug "$root/usr/bin/datashim"
+# Puts a program into /usr/bin and the libraries it is linked to where it looks.
+install_program() {
+  local program=$1 root=$2 target libraries library
+  [[ -x $program ]] || die "$program: not an executable file"
+  target=$root/usr/bin/$(basename "$program")
+  install -m 755 "$program" "$target"
+  # Backtraces need the symbols (.symtab), not the debug information.
+  strip --strip-debug "$target"
+  libraries=$(libraries_of "$program")
+  while read -r library; do
+    # Contents, not links: a soname is all that the loader asks for.
+    install -D -m 755 "$(readlink -f "$library")" "$root$library"
+  done <<<"$libraries"
+}
 
-libraries=$(libraries_of "$binary")
-while read -r library; do
-  # Contents, not links: a soname is all that the loader asks for.
-  install -D -m 755 "$(readlink -f "$library")" "$root$library"
-done <<<"$libraries"
+(($# >= 2)) || die "usage: datashim-rootfs.sh FOLDER PROGRAM..."
+root=$1
+shift
+skeleton "$root" datashim
+for program in "$@"; do
+  install_program "$program" "$root"
+done
 
 install -D -m 644 /etc/ssl/certs/ca-certificates.crt \
   "$root/etc/ssl/certs/ca-certificates.crt"

@@ -54,17 +54,22 @@ owners_are_given() {
 
 check_product_image() {
   local root=$WORK/product/root
-  # Any dynamically linked program of the machine: this is about the packing.
-  check 'the product image' "$HERE/datashim-image.sh" "$(command -v openssl)" localhost/datashim:x \
-    "$WORK/out/product.tar"
+  # Any dynamically linked programs of the machine: this is about the packing.
+  mkdir "$WORK/programs"
+  cp "$(command -v openssl)" "$WORK/programs/datashim"
+  cp "$(command -v jq)" "$WORK/programs/other"
+  check 'the product image' "$HERE/datashim-image.sh" localhost/datashim:x \
+    "$WORK/out/product.tar" "$WORK/programs/datashim" "$WORK/programs/other"
   unpack "$WORK/out/product.tar" "$WORK/product"
   check 'runs the program, unprivileged' test "$(config "$WORK/product" \
     '[.config.User, .config.Entrypoint[0]] | join(" ")')" = '65532:65532 /usr/bin/datashim'
   check 'has what the program needs' chroot --userspec 65532:65532 "$root" /usr/bin/datashim version
+  check 'has what another needs' chroot --userspec 65532:65532 "$root" /usr/bin/other --version
   check 'has the account' grep -q '^datashim:x:65532:65532:' "$root/etc/passwd"
   check 'has certificates' test -s "$root/etc/ssl/certs/ca-certificates.crt"
   check 'has no shell' not test -e "$root/bin/sh"
-  check 'a program that needs what is not there' not "$HERE/datashim-image.sh" "$WORK/no-such-program"
+  check 'a program that needs what is not there' not "$HERE/datashim-image.sh" localhost/datashim:x \
+    "$WORK/out/none.tar" "$WORK/no-such-program"
 }
 
 main() {
