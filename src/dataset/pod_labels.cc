@@ -68,6 +68,7 @@ Result<DatasetUse> Interpret(std::int64_t index, const RawUse& raw) {
   }
   DatasetUse use;
   use.name = *raw.id;
+  use.index = index;
   if (!raw.useas) return use;
   for (const std::string_view word : Split(*raw.useas, '.')) {
     if (word == "mount") {

@@ -3,6 +3,7 @@
 
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -11,11 +12,25 @@
 
 namespace datashim::dataset {
 
+/// How a pod's containers get a Dataset; see pod_annotations.h.
+struct UseOptions {
+  std::string mount_path = {};  ///< Empty: MountPath of the Dataset.
+  std::string sub_path = {};    ///< Empty: the whole Dataset.
+  bool read_only = false;
+  bool optional = false;                     ///< It may be missing.
+  std::vector<std::string> containers = {};  ///< Empty: all of the pod.
+  std::vector<std::string> skipped_containers = {};
+
+  friend bool operator==(const UseOptions&, const UseOptions&) = default;
+};
+
 /// One `dataset.<index>` of a pod.
 struct DatasetUse {
   std::string name;
   bool as_mount = false;
   bool as_config_map = false;
+  std::int64_t index = 0;
+  UseOptions options = {};
 
   friend bool operator==(const DatasetUse&, const DatasetUse&) = default;
 };

@@ -52,7 +52,9 @@ const Case kCases[] = {
       {"dataset.2.useas", "mount"},
       {"dataset.2147483647.id", "a"},
       {"dataset.2147483647.useas", "mount"}},
-     {{"z", true, false}, {"b", true, false}, {"a", true, false}}},
+     {{"z", true, false, 2},
+      {"b", true, false, 10},
+      {"a", true, false, 2147483647}}},
 };
 INSTANTIATE_TEST_SUITE_P(Labels, ParsePodLabelsTest,
                          ::testing::ValuesIn(kCases),

@@ -1,5 +1,6 @@
 #include "webhook/pod_patch.h"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 #include <string_view>
 #include <utility>
@@ -71,8 +72,30 @@ void Append(Json& patch, const std::string& path, const Json* array, Json items,
 Json VolumeOf(const PodDataset& dataset) {
   Json volume = {{"name", dataset.name},
                  {"persistentVolumeClaim", {{"claimName", dataset.name}}}};
-  if (dataset.read_only) volume["persistentVolumeClaim"]["readOnly"] = true;
+  if (dataset.read_only || dataset.options.read_only) {
+    volume["persistentVolumeClaim"]["readOnly"] = true;
+  }
   return volume;
+}
+
+Json MountOf(const PodDataset& dataset, const std::string& path) {
+  Json mount = {{"name", dataset.name}, {"mountPath", path}};
+  if (!dataset.options.sub_path.empty()) {
+    mount["subPath"] = dataset.options.sub_path;
+  }
+  // Also where the pod declares the volume itself, writable.
+  if (dataset.options.read_only) mount["readOnly"] = true;
+  return mount;
+}
+
+// Whether the pod's author wants the container to have the Dataset.
+bool IsFor(const PodDataset& dataset, const std::string& container) {
+  const auto names = [&](const std::vector<std::string>& list) {
+    return std::find(list.begin(), list.end(), container) != list.end();
+  };
+  const dataset::UseOptions& options = dataset.options;
+  return (options.containers.empty() || names(options.containers)) &&
+         !names(options.skipped_containers);
 }
 
 // The containers and init containers of a pod, with their JSON pointers.
@@ -134,23 +157,28 @@ Status PlanMounts(const Container& container,
   DS_ASSIGN_OR_RETURN(const Json* mounts,
                       ObjectArray(*container.object, "volumeMounts"));
   Json added = Json::array();
+  const std::string name = Text(*container.object, "name");
   for (const PodDataset* dataset : datasets) {
-    const std::string path = dataset::MountPath(dataset->name);
-    bool is_mounted = false;
-    bool is_taken = false;
-    for (const Json& mount : ItemsOf(mounts)) {
-      is_mounted = is_mounted || Text(mount, "name") == dataset->name;
-      is_taken =
-          is_taken || WithoutTrailingSlashes(Text(mount, "mountPath")) == path;
+    if (!IsFor(*dataset, name)) continue;
+    const std::string path = dataset->options.mount_path.empty()
+                                 ? dataset::MountPath(dataset->name)
+                                 : dataset->options.mount_path;
+    const auto is_at_path = [&path](const Json& mount) {
+      return WithoutTrailingSlashes(Text(mount, "mountPath")) == path;
+    };
+    const Json& present = ItemsOf(mounts);
+    if (std::any_of(present.begin(), present.end(), [&](const Json& mount) {
+          return Text(mount, "name") == dataset->name;
+        })) {
+      continue;
     }
-    if (is_mounted) continue;
-    if (is_taken) {
-      return Invalid("container " + Text(*container.object, "name") +
-                     " mounts something else at " + path +
+    if (std::any_of(present.begin(), present.end(), is_at_path) ||
+        std::any_of(added.begin(), added.end(), is_at_path)) {
+      return Invalid("container " + name + " mounts something else at " + path +
                      ", the place of dataset " + dataset->name +
                      ": use another mountPath");
     }
-    added.push_back({{"name", dataset->name}, {"mountPath", path}});
+    added.push_back(MountOf(*dataset, path));
   }
   Append(patch, container.path + "/volumeMounts", mounts, std::move(added),
          Position::kIndex);
@@ -163,7 +191,10 @@ Status PlanEnvironment(const Container& container,
                       ObjectArray(*container.object, "envFrom"));
   Json added = Json::array();
   for (const PodDataset& dataset : datasets) {
-    if (!dataset.as_config_map) continue;
+    if (!dataset.as_config_map ||
+        !IsFor(dataset, Text(*container.object, "name"))) {
+      continue;
+    }
     bool is_there = false;
     for (const Json& source : ItemsOf(sources)) {
       is_there = is_there ||

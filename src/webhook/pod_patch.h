@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "dataset/pod_labels.h"
 
 namespace datashim::webhook {
 
@@ -18,6 +19,8 @@ struct PodDataset {
   bool as_mount = false;
   bool as_config_map = false;
   bool read_only = false;  ///< The claim is mounted read-only.
+  /// What the pod's annotations say; `optional` is decided before.
+  dataset::UseOptions options = {};
 };
 
 /// Only `add` operations: volumes, then mounts of init containers and of
@@ -26,8 +29,9 @@ struct PodDataset {
 /// everything.
 ///
 /// A container that has a mount named like the Dataset keeps it: so a pod
-/// chooses another path. A claim that the pod mounts under a volume name of
-/// its own gets nothing: the pod's author has decided who sees it.
+/// chooses another path, if it does not by annotation. A claim that the pod
+/// mounts under a volume name of its own gets nothing: the pod's author has
+/// decided who sees it.
 ///
 /// @return kInvalidArgument, naming pod volume or container, if a name or path
 ///     is taken by something else, or the pod's shape is no pod's.

@@ -234,6 +234,35 @@ const Case kMore[] = {
            {"name": "a", "persistentVolumeClaim": {"claimName": "a"}}]},
          {"op": "add", "path": "/spec/containers/1/volumeMounts", "value": [
            {"name": "a", "mountPath": "/mnt/datasets/a"}]}])"},
+    {"AnotherPlaceAndAPartOfIt",
+     R"({"containers": [{"name": "c"}]})",
+     {{"a", true, false, false, {.mount_path = "/models", .sub_path = "7b"}}},
+     R"([{"op": "add", "path": "/spec/volumes", "value": [
+           {"name": "a", "persistentVolumeClaim": {"claimName": "a"}}]},
+         {"op": "add", "path": "/spec/containers/0/volumeMounts", "value": [
+           {"name": "a", "mountPath": "/models", "subPath": "7b"}]}])"},
+    {"ReadOnlyByAnnotation",
+     R"({"containers": [{"name": "c"}]})",
+     {{"a", true, false, false, {.read_only = true}}},
+     R"([{"op": "add", "path": "/spec/volumes", "value": [
+           {"name": "a", "persistentVolumeClaim":
+             {"claimName": "a", "readOnly": true}}]},
+         {"op": "add", "path": "/spec/containers/0/volumeMounts", "value": [
+           {"name": "a", "mountPath": "/mnt/datasets/a", "readOnly": true}]}])"},
+    {"ContainersThatAreChosen",
+     R"({"initContainers": [{"name": "i"}],
+         "containers": [{"name": "c"}, {"name": "proxy"}]})",
+     {{"a", true, true, false, {.containers = {"c", "absent"}}},
+      {"b", true, false, false, {.skipped_containers = {"proxy", "i"}}}},
+     R"([{"op": "add", "path": "/spec/volumes", "value": [
+           {"name": "a", "persistentVolumeClaim": {"claimName": "a"}},
+           {"name": "b", "persistentVolumeClaim": {"claimName": "b"}}]},
+         {"op": "add", "path": "/spec/containers/0/volumeMounts", "value": [
+           {"name": "a", "mountPath": "/mnt/datasets/a"},
+           {"name": "b", "mountPath": "/mnt/datasets/b"}]},
+         {"op": "add", "path": "/spec/containers/0/envFrom", "value": [
+           {"prefix": "a_", "configMapRef": {"name": "a"}},
+           {"prefix": "a_", "secretRef": {"name": "a"}}]}])"},
     {"EphemeralContainersAreLeftAlone",
      R"({"containers": [], "ephemeralContainers": [{"name": "debug"}]})",
      {{"a", true, true, false}},
@@ -277,6 +306,17 @@ TEST(PodPatchErrorTest, NamesWhatIsInTheWay) {
   }
 }
 
+TEST(PodPatchErrorTest, TwoDatasetsCannotHaveOnePath) {
+  const Json pod = PodOf(Json::parse(R"({"containers": [{"name": "c"}]})"));
+  const auto patch =
+      PodPatch(pod, {{"a", true, false, false, {.mount_path = "/models"}},
+                     {"b", true, false, false, {.mount_path = "/models"}}});
+  ASSERT_FALSE(patch.ok());
+  EXPECT_THAT(patch.error().message,
+              HasSubstr("container c mounts something else at /models, the "
+                        "place of dataset b"));
+}
+
 // Random pods that use few names, so that things meet.
 class RandomPod {
  public:
@@ -301,7 +341,8 @@ class RandomPod {
   std::vector<PodDataset> Datasets() {
     std::vector<PodDataset> datasets;
     for (const char* name : {"a", "b", "c"}) {
-      datasets.push_back({name, Chance(2), Chance(2), Chance(2)});
+      datasets.push_back(
+          {name, Chance(2), Chance(2), Chance(2), Options(name)});
     }
     return datasets;
   }
@@ -331,6 +372,14 @@ class RandomPod {
   int Below(int n) { return static_cast<int>(random_() % unsigned(n)); }
   bool Chance(int one_in) { return Below(one_in) == 0; }
   std::string Name() { return std::string(1, "abcdefgh"[Below(8)]); }
+  dataset::UseOptions Options(const std::string& name) {
+    dataset::UseOptions options;
+    options.read_only = Chance(4);
+    if (Chance(4)) options.mount_path = "/mnt/own-" + name;
+    if (Chance(4)) options.containers = {Name(), Name(), "later"};
+    if (Chance(4)) options.skipped_containers = {Name()};
+    return options;
+  }
   Json Containers(int count_min) {
     Json containers = Json::array();
     for (int i = count_min + Below(3); i > 0; --i) {

@@ -2,9 +2,11 @@
 
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <set>
 #include <utility>
 
 #include "base/strings.h"
+#include "dataset/pod_annotations.h"
 #include "dataset/pod_labels.h"
 #include "dataset/validation.h"
 #include "webhook/pod_patch.h"
@@ -84,17 +86,43 @@ Result<Request> ReadRequest(const Json& review) {
   return request;
 }
 
-Result<dataset::StringMap> LabelsOf(const Json& pod) {
-  dataset::StringMap labels;
+// The pod's labels or annotations; `kind` is one of them, as a word.
+Result<dataset::StringMap> MetadataOf(const Json& pod,
+                                      const std::string& kind) {
+  dataset::StringMap entries;
   const Json* metadata = ObjectMember(pod, "metadata");
   const Json* json =
-      metadata != nullptr ? ObjectMember(*metadata, "labels") : nullptr;
-  if (json == nullptr) return labels;
+      metadata != nullptr ? ObjectMember(*metadata, kind + "s") : nullptr;
+  if (json == nullptr) return entries;
   for (const auto& [key, value] : json->items()) {
-    if (!value.is_string()) return Invalid("label " + key + ": is no string");
-    labels.emplace(key, value.get<std::string>());
+    if (!value.is_string()) {
+      return Invalid(kind + " " + key + ": is no string");
+    }
+    entries.emplace(key, value.get<std::string>());
   }
-  return labels;
+  return entries;
+}
+
+// Names of containers that the pod does not have (yet: other webhooks may add
+// them), for its author to see.
+void WarnOfUnknownContainers(const dataset::DatasetUse& use, const Json& pod,
+                             std::vector<std::string>& warnings) {
+  std::set<std::string> names;
+  const Json* spec = ObjectMember(pod, "spec");
+  for (const char* kind : {"initContainers", "containers"}) {
+    if (spec == nullptr || !spec->contains(kind)) continue;
+    for (const Json& container : (*spec)[kind]) {
+      if (container.is_object()) names.insert(Text(container, "name"));
+    }
+  }
+  for (const auto* list :
+       {&use.options.containers, &use.options.skipped_containers}) {
+    for (const std::string& name : *list) {
+      if (names.contains(name)) continue;
+      warnings.push_back("annotations of dataset." + std::to_string(use.index) +
+                         ": the pod has no " + "container " + name);
+    }
+  }
 }
 
 struct Plan {
@@ -114,11 +142,19 @@ std::optional<std::string> ReadinessWarning(const dataset::Dataset& dataset) {
          (status.empty() ? "new" : status) + "): the pod waits until it is";
 }
 
-Result<PodDataset> Resolve(const dataset::DatasetUse& use,
-                           const std::string& namespace_name,
-                           const DatasetLookup& lookup, Plan& plan) {
+// Null if it is missing and may be.
+Result<std::optional<PodDataset>> Resolve(const dataset::DatasetUse& use,
+                                          const std::string& namespace_name,
+                                          const DatasetLookup& lookup,
+                                          Plan& plan) {
   const auto found = lookup(namespace_name, use.name);
   if (!found.ok()) {
+    if (found.error().code == ErrorCode::kNotFound && use.options.optional) {
+      plan.warnings.push_back("dataset " + use.name +
+                              " not found in namespace " + namespace_name +
+                              ": the pod runs without it");
+      return std::optional<PodDataset>();
+    }
     if (found.error().code == ErrorCode::kNotFound) {
       return Error{ErrorCode::kNotFound,
                    "dataset " + use.name + " not found in namespace " +
@@ -140,21 +176,26 @@ Result<PodDataset> Resolve(const dataset::DatasetUse& use,
     }
   }
   if (use.as_config_map) plan.env_datasets.push_back(use.name);
-  return PodDataset{use.name, use.as_mount, use.as_config_map,
-                    dataset::IsReadOnly(*found)};
+  return std::optional(PodDataset{use.name, use.as_mount, use.as_config_map,
+                                  dataset::IsReadOnly(*found), use.options});
 }
 
 Result<Plan> MakePlan(const Request& request, const DatasetLookup& lookup) {
   Plan plan;
-  DS_ASSIGN_OR_RETURN(const dataset::StringMap labels, LabelsOf(*request.pod));
+  DS_ASSIGN_OR_RETURN(const dataset::StringMap labels,
+                      MetadataOf(*request.pod, "label"));
+  DS_ASSIGN_OR_RETURN(const dataset::StringMap annotations,
+                      MetadataOf(*request.pod, "annotation"));
   DS_ASSIGN_OR_RETURN(dataset::PodDatasets wanted,
                       dataset::ParsePodLabels(labels));
+  DS_RETURN_IF_ERROR(dataset::ReadPodAnnotations(annotations, wanted));
   plan.warnings = std::move(wanted.warnings);
   std::vector<PodDataset> datasets;
   for (const dataset::DatasetUse& use : wanted.uses) {
-    DS_ASSIGN_OR_RETURN(PodDataset resolved,
+    WarnOfUnknownContainers(use, *request.pod, plan.warnings);
+    DS_ASSIGN_OR_RETURN(std::optional<PodDataset> resolved,
                         Resolve(use, request.namespace_name, lookup, plan));
-    datasets.push_back(std::move(resolved));
+    if (resolved) datasets.push_back(*std::move(resolved));
   }
   DS_ASSIGN_OR_RETURN(plan.patch, PodPatch(*request.pod, datasets));
   return plan;

@@ -72,6 +72,13 @@ Answered Ask(const Json& review) {
   return answered;
 }
 
+// A review of a pod with these annotations beside `labels`.
+Json Annotated(const Json& labels, const Json& annotations) {
+  Json review = ReviewOf(labels);
+  review["request"]["object"]["metadata"]["annotations"] = annotations;
+  return review;
+}
+
 Json Uses(const char* name, const char* useas) {
   return {{"dataset.0.id", name}, {"dataset.0.useas", useas}};
 }
@@ -192,6 +199,38 @@ TEST(ReviewTest, DeniesWithAMessageForThePodsAuthor) {
     EXPECT_THAT(answered.response["status"]["message"].get<std::string>(),
                 HasSubstr(denied.message));
   }
+}
+
+TEST(ReviewTest, AnnotationsChooseHow) {
+  const Answered answered = Ask(
+      Annotated(Uses("a", "mount"), {{"dataset.0.mount-path", "/models"},
+                                     {"dataset.0.sub-path", "7b"},
+                                     {"dataset.0.containers", "c, later"}}));
+  EXPECT_TRUE(answered.reviewed.allowed);
+  EXPECT_EQ(answered.patch[1]["value"][0],
+            (Json{{"name", "a"}, {"mountPath", "/models"}, {"subPath", "7b"}}));
+  EXPECT_EQ(answered.response["warnings"],
+            Json({"annotations of dataset.0: the pod has no container later"}));
+}
+
+TEST(ReviewTest, AnOptionalDatasetMayBeMissing) {
+  const Answered answered = Ask(Annotated(Uses("absent", "mount.configmap"),
+                                          {{"dataset.0.optional", "true"}}));
+  EXPECT_TRUE(answered.reviewed.allowed);
+  EXPECT_FALSE(answered.response.contains("patch"));
+  EXPECT_THAT(answered.reviewed.env_datasets, IsEmpty());
+  EXPECT_EQ(answered.response["warnings"],
+            Json({"dataset absent not found in namespace staging: the pod runs "
+                  "without it"}));
+}
+
+TEST(ReviewTest, DeniesWrongAnnotations) {
+  const Answered answered =
+      Ask(Annotated(Uses("a", "mount"), {{"dataset.1.optional", "true"}}));
+  EXPECT_FALSE(answered.reviewed.allowed);
+  EXPECT_EQ(answered.response["status"]["message"],
+            "annotation dataset.1.optional: there is no label dataset.1.id to "
+            "it");
 }
 
 TEST(ReviewTest, ADeniedPodAsksForNoSecret) {

@@ -137,13 +137,15 @@ class Namespace:
         return wait_until(f"Dataset {self.name}/{name} is OK", lambda: (
             lambda d: d if provision(d) == "OK" else None)(get("dataset", name, self.name)), seconds)
 
-    def pod(self, name: str, *datasets: str, useas: str = "mount", command: list[str] | None = None) -> dict:
-        """A pod as a user writes it: two labels for each Dataset and nothing else."""
+    def pod(self, name: str, *datasets: str, useas: str = "mount", command: list[str] | None = None,
+            annotations: dict[str, str] | None = None) -> dict:
+        """A pod as a user writes it: two labels for each Dataset and, at most, annotations."""
         labels = {}
         for index, dataset in enumerate(datasets):
             labels |= {f"dataset.{index}.id": dataset, f"dataset.{index}.useas": useas}
         pod = {"apiVersion": "v1", "kind": "Pod",
-               "metadata": {"name": name, "namespace": self.name, "labels": labels},
+               "metadata": {"name": name, "namespace": self.name, "labels": labels,
+                            "annotations": annotations or {}},
                "spec": {"terminationGracePeriodSeconds": 1, "automountServiceAccountToken": False,
                         "containers": [{"name": "main", "image": DEMO_IMAGE, "imagePullPolicy": "IfNotPresent",
                                         "command": command or ["sleep", "infinity"]}]}}

@@ -152,6 +152,20 @@ def test_environment_from_a_dataset(namespace, bucket):
     assert "/mnt/datasets" not in namespace.sh("user", "cat /proc/mounts").stdout
 
 
+def test_annotations_choose_place_part_and_access(namespace, bucket):
+    namespace.s3.write(bucket, "llama/7b/weights", b"7")
+    namespace.dataset("data", bucket=bucket)
+    namespace.wait_ready("data")
+    namespace.pod("user", "data", "absent", annotations={
+        "dataset.0.mount-path": "/models", "dataset.0.sub-path": "llama", "dataset.0.read-only": "true",
+        "dataset.1.optional": "true"})
+    namespace.wait_running("user")
+    assert namespace.sh("user", "cd /models && find . -type f").stdout.split() == ["./7b/weights"]
+    refused = namespace.sh("user", "echo x > /models/new", check=False)
+    assert refused.returncode != 0 and "Read-only file system" in refused.stderr
+    assert "/mnt/datasets" not in namespace.sh("user", "cat /proc/mounts").stdout
+
+
 def test_an_unknown_dataset_is_refused(namespace):
     refused = apply({"apiVersion": "v1", "kind": "Pod", "metadata": {
         "name": "user", "namespace": namespace.name,
