@@ -77,6 +77,11 @@ bool IsReadOnly(const VolumeCapability& capability) {
          HasFlag(capability, "ro");
 }
 
+bool IsSingleWriter(const VolumeCapability& capability) {
+  return capability.access_mode().mode() ==
+         VolumeCapability::AccessMode::SINGLE_NODE_SINGLE_WRITER;
+}
+
 Status CheckCapabilities(
     const google::protobuf::RepeatedPtrField<VolumeCapability>& capabilities) {
   if (capabilities.empty()) {
@@ -136,9 +141,12 @@ Result<PublishRequest> ToPublishRequest(
   DS_ASSIGN_OR_RETURN(dataset::SecretData secrets,
                       ToSecretData(request.secrets()));
   return PublishRequest{
-      request.volume_id(), request.staging_target_path(), request.target_path(),
+      request.volume_id(),
+      request.staging_target_path(),
+      request.target_path(),
       request.readonly() || IsReadOnly(request.volume_capability()),
-      std::move(secrets)};
+      std::move(secrets),
+      IsSingleWriter(request.volume_capability())};
 }
 
 Result<CreateVolumeRequest> ToCreateRequest(

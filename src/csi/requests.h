@@ -34,6 +34,9 @@ Status CheckCapability(const ::csi::v1::VolumeCapability& capability);
 /// True if the capability asks for no more than reading.
 bool IsReadOnly(const ::csi::v1::VolumeCapability& capability);
 
+/// True if only one pod may have the volume.
+bool IsSingleWriter(const ::csi::v1::VolumeCapability& capability);
+
 /// kInvalidArgument if there is none, or one of them is not supported.
 Status CheckCapabilities(
     const google::protobuf::RepeatedPtrField<::csi::v1::VolumeCapability>&

@@ -115,6 +115,19 @@ TEST(RequestsTest, BadStagesNameTheField) {
       ToStageRequest);
 }
 
+TEST(RequestsTest, OnlyOneModeIsForOnePod) {
+  using Mode = VolumeCapability::AccessMode;
+  for (int mode = Mode::SINGLE_NODE_WRITER;
+       mode <= Mode::SINGLE_NODE_MULTI_WRITER; ++mode) {
+    auto request = Publish();
+    *request.mutable_volume_capability() =
+        Capability(static_cast<Mode::Mode>(mode));
+    EXPECT_EQ(ToPublishRequest(request)->single_writer,
+              mode == Mode::SINGLE_NODE_SINGLE_WRITER)
+        << mode;
+  }
+}
+
 TEST(RequestsTest, ReadOnlyComesFromModeFlagOrRequest) {
   using Mode = VolumeCapability::AccessMode;
   for (int mode = Mode::SINGLE_NODE_WRITER;

@@ -30,6 +30,8 @@ struct PublishRequest {
   /// Empty when the volume has no node-publish secret; otherwise the current
   /// keys, again at every republish (about once a minute).
   dataset::SecretData secrets;
+  /// At most one target may have the volume (ReadWriteOncePod).
+  bool single_writer = false;
 };
 
 /// NodeGetVolumeStats: usage and VolumeCondition.

@@ -116,6 +116,16 @@ Status NodeVolumeHost::Stage(const csi::StageRequest& request) {
 Status NodeVolumeHost::Publish(const csi::PublishRequest& request) {
   const Deadline deadline = CallDeadline();
   const LockedVolume volume = Lock(request.volume_id);
+  if (request.single_writer) {
+    for (const auto& [path, place] : volume->targets) {
+      if (path == request.target_path) continue;
+      return Error{ErrorCode::kFailedPrecondition,
+                   "volume \"" + request.volume_id +
+                       "\" is for one pod at a time (ReadWriteOncePod) and is "
+                       "still published at \"" +
+                       path + "\""};
+    }
+  }
   if (volume->staging_path.empty()) {
     volume->staging_path = request.staging_path;
   }

@@ -191,6 +191,23 @@ class NodeTest : public ::testing::Test {
     EXPECT_TRUE(status.ok()) << status.error().message; \
   } while (false)
 
+TEST_F(NodeTest, AVolumeForOnePodIsNotPublishedTwice) {
+  const Bucket bucket("one-pod");
+  const auto publish = [&](const char* pod) {
+    return host_->Publish({kVolume, staging_, Pod(pod), false,
+                           ConfigOf("one-pod").ToSecretData(), true});
+  };
+  EXPECT_OK(Stage(ConfigOf("one-pod")));
+  EXPECT_OK(publish("a"));
+  EXPECT_OK(publish("a"));
+  const Status second = publish("b");
+  ASSERT_FALSE(second.ok());
+  EXPECT_EQ(second.error().code, ErrorCode::kFailedPrecondition);
+  EXPECT_THAT(second.error().message, HasSubstr(Pod("a")));
+  EXPECT_OK(host_->Unpublish(kVolume, Pod("a")));
+  EXPECT_OK(publish("b"));
+}
+
 TEST_F(NodeTest, PodsReadAndWriteTheBucket) {
   Bucket bucket("pods");
   bucket.Put("d/f", "content");
