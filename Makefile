@@ -37,6 +37,10 @@ test-fuzz: ## libFuzzer looks for new inputs, 20 s for each target
 test-e2e: ## End-to-end tests on the development cluster (or on $$KUBECONFIG's)
 	@tools/run-tests e2e
 
+.PHONY: test-conformance
+test-conformance: ## csi-sanity, and mounts on each S3 server; ends with one line for each suite
+	@tools/run-tests --by-stage csi-sanity s3-matrix
+
 .PHONY: build
 build: ## Builds everything of PRESET into build/PRESET
 	@tools/build.sh $(PRESET)

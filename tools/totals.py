@@ -1,14 +1,14 @@
 #!/usr/bin/env python3
-"""Sums the JUnit files below a folder: "N passed, N failed, N skipped"."""
+"""Sums the JUnit files below folders: "N passed, N failed, N skipped"."""
 
 import argparse
 import pathlib
 import xml.etree.ElementTree as ElementTree
 
 
-def count(folder: pathlib.Path) -> tuple[int, int, int]:
+def count(folders: list[pathlib.Path]) -> tuple[int, int, int]:
     passed = failed = skipped = 0
-    for report in folder.rglob("*.xml"):
+    for report in (report for folder in folders for report in folder.rglob("*.xml")):
         for case in ElementTree.parse(report).iter("testcase"):
             if case.find("failure") is not None or case.find("error") is not None:
                 failed += 1
@@ -21,13 +21,10 @@ def count(folder: pathlib.Path) -> tuple[int, int, int]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("folder", type=pathlib.Path)
+    parser.add_argument("folders", type=pathlib.Path, nargs="+", metavar="folder")
     parser.add_argument("--failed", action="store_true", help="print the failed ones only")
-    parser.add_argument("--add-failed", type=int, default=0, metavar="N",
-                        help="count N more failures: stages that could not start")
     args = parser.parse_args()
-    passed, failed, skipped = count(args.folder)
-    failed += args.add_failed
+    passed, failed, skipped = count(args.folders)
     print(failed if args.failed else f"{passed} passed, {failed} failed, {skipped} skipped")
 
 

@@ -1,6 +1,6 @@
 // Policy: what the administrator of the cluster lets Datasets reach. Whoever
 // may write a Dataset of type HOST or CSI reaches past namespaces: directories
-// of nodes, and volumes by their handle (docs/adr/0015). Pure.
+// of nodes, and volumes by their handle (docs/adr/0017). Pure.
 
 #pragma once
 

@@ -3,7 +3,7 @@
 import pytest
 
 import apiserver as apiserver_module
-import minio as minio_module
+import s3server
 
 
 @pytest.fixture(scope="session")
@@ -16,8 +16,7 @@ def apiserver(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def minio(tmp_path_factory):
-    """The URL of a MinIO without buckets; its keys are in minio.py."""
-    url, process = minio_module.start(tmp_path_factory.mktemp("minio"))
-    yield url
-    process.stop()
+def s3_url(tmp_path_factory):
+    """The URL of an S3 server without buckets; its keys are in s3server.py."""
+    with s3server.running(tmp_path_factory.mktemp("s3")) as url:
+        yield url

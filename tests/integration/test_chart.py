@@ -7,7 +7,8 @@ import subprocess
 
 import pytest
 
-from apiserver import ROOT, ApiServer, program
+from apiserver import ApiServer
+from programs import ROOT, program
 
 CHART = str(ROOT / "deploy/helm/datashim")
 ACCOUNT = "system:serviceaccount:dlf:dataset-operator"

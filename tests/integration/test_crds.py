@@ -7,7 +7,8 @@ import uuid
 import pytest
 import yaml
 
-from apiserver import ROOT, ApiServer
+from apiserver import ApiServer
+from programs import ROOT
 
 GOOD = {"type": "COS", "secret-name": "keys", "endpoint": "http://minio.minio.svc:9000", "bucket": "models"}
 

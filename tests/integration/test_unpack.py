@@ -15,8 +15,8 @@ import boto3
 import botocore.config
 import pytest
 
-from apiserver import ROOT, free_ports
-from minio import ACCESS_KEY, SECRET_KEY
+from programs import ROOT, free_ports
+from s3server import ACCESS_KEY, SECRET_KEY
 
 BINARY = os.environ.get("DATASHIM_BIN", str(ROOT / "build/dev/src/datashim"))
 DONE, TRY_AGAIN, FOR_GOOD = 0, 1, 3
@@ -71,8 +71,8 @@ def web(request, tmp_path):
 
 
 @pytest.fixture(scope="module")
-def client(minio):
-    return boto3.client("s3", endpoint_url=minio, region_name="us-east-1", aws_access_key_id=ACCESS_KEY,
+def client(s3_url):
+    return boto3.client("s3", endpoint_url=s3_url, region_name="us-east-1", aws_access_key_id=ACCESS_KEY,
                         aws_secret_access_key=SECRET_KEY,
                         config=botocore.config.Config(s3={"addressing_style": "path"}))
 
@@ -80,9 +80,9 @@ def client(minio):
 class Worker:
     """One place in a bucket, and runs of the worker that fill it."""
 
-    def __init__(self, client, minio: str, bucket: str, folder: pathlib.Path):
+    def __init__(self, client, s3_url: str, bucket: str, folder: pathlib.Path):
         self.client, self.bucket, self.folder = client, bucket, folder
-        self.secret = {"endpoint": minio, "bucket": bucket, "folder": "uid/version", "accessKeyID": ACCESS_KEY,
+        self.secret = {"endpoint": s3_url, "bucket": bucket, "folder": "uid/version", "accessKeyID": ACCESS_KEY,
                        "secretAccessKey": SECRET_KEY, "extract": "true"}
         client.create_bucket(Bucket=bucket)
 
@@ -113,8 +113,8 @@ class Worker:
 
 
 @pytest.fixture
-def worker(client, minio, tmp_path, request):
-    return Worker(client, minio, f"unpack-{abs(hash(request.node.name)):x}", tmp_path)
+def worker(client, s3_url, tmp_path, request):
+    return Worker(client, s3_url, f"unpack-{abs(hash(request.node.name)):x}", tmp_path)
 
 
 def tree(folder: pathlib.Path) -> pathlib.Path:
@@ -167,10 +167,10 @@ def test_archives_from_a_web_server(web, worker, tmp_path, name):
 
 
 @pytest.mark.parametrize("name", ["a.tar.gz", "a.zip", "a.7z"])
-def test_archives_from_a_bucket(client, minio, worker, tmp_path, name):
+def test_archives_from_a_bucket(client, s3_url, worker, tmp_path, name):
     client.create_bucket(Bucket=f"source-{name.replace('.', '-')}")
     client.put_object(Bucket=f"source-{name.replace('.', '-')}", Key=f"in/{name}", Body=pack(name, tmp_path))
-    origin = {"source.endpoint": minio, "source.bucket": "ignored", "source.accessKeyID": ACCESS_KEY,
+    origin = {"source.endpoint": s3_url, "source.bucket": "ignored", "source.accessKeyID": ACCESS_KEY,
               "source.secretAccessKey": SECRET_KEY}
     done = worker.run(f"s3://source-{name.replace('.', '-')}/in/{name}", **origin)
     assert done.returncode == DONE, done.stderr

@@ -1,4 +1,4 @@
-"""Mounts of buckets of one MinIO. Needs root and /dev/fuse."""
+"""Mounts of buckets of one S3 server. Needs root and /dev/fuse."""
 
 import itertools
 import os
@@ -24,9 +24,9 @@ bucket_numbers = itertools.count(1)
 
 
 @pytest.fixture
-def bucket(minio):
+def bucket(s3_url):
     """An empty bucket of its own for each test."""
-    return mounts.Bucket(minio, f"bucket-{next(bucket_numbers)}")
+    return mounts.Bucket(s3_url, f"bucket-{next(bucket_numbers)}")
 
 
 @pytest.fixture

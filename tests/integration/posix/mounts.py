@@ -1,4 +1,4 @@
-"""A bucket of a real MinIO, and `datashim mount` of it."""
+"""A bucket of a real S3 server, and `datashim mount` of it."""
 
 import contextlib
 import ctypes
@@ -14,7 +14,7 @@ import time
 import boto3
 import botocore.config
 
-from minio import ACCESS_KEY, SECRET_KEY
+from s3server import ACCESS_KEY, SECRET_KEY
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 BINARY = os.environ.get("DATASHIM_BIN", str(ROOT / "build/dev/src/datashim"))
@@ -124,9 +124,14 @@ class Mount:
         return is_mounted(self.path)
 
 
+def mounted_below(path: pathlib.Path) -> list[str]:
+    """Mount points at and below it, the last one made first."""
+    points = [line.split()[4] for line in pathlib.Path("/proc/self/mountinfo").read_text().splitlines()]
+    return [point for point in reversed(points) if pathlib.Path(point).is_relative_to(path)]
+
+
 def is_mounted(path: pathlib.Path) -> bool:
-    mounts = pathlib.Path("/proc/self/mountinfo").read_text().splitlines()
-    return any(line.split()[4] == str(path) for line in mounts)
+    return str(path) in mounted_below(path)
 
 
 def reads_as(path: pathlib.Path, content: bytes) -> bool:

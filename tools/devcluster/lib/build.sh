@@ -3,9 +3,9 @@
 # modules/*/go.mod and go.sum alone; the result goes to the cache, into a folder
 # named by their content, so that a fresh clone finds it there.
 
-# One line per program: name, folder of the module, package. First come those
-# that the integration tests need without a whole cluster.
-readonly PROGRAMS=(
+# What the cluster is made of. One line per program: name, folder of the module,
+# package. First come those that the integration tests need without a cluster.
+readonly CLUSTER_PROGRAMS=(
   "minio minio github.com/minio/minio"
   "etcd etcd go.etcd.io/etcd/server/v3"
   "kube-apiserver kubernetes k8s.io/kubernetes/cmd/kube-apiserver"
@@ -21,6 +21,12 @@ readonly PROGRAMS=(
   "portmap cni github.com/containernetworking/plugins/plugins/meta/portmap"
   "helm helm helm.sh/helm/v3/cmd/helm"
 )
+# What tests alone need.
+readonly TEST_PROGRAMS=(
+  "versitygw versitygw github.com/versity/versitygw/cmd/versitygw"
+  "csi-sanity csi-test github.com/kubernetes-csi/csi-test/v5/cmd/csi-sanity"
+)
+readonly PROGRAMS=("${CLUSTER_PROGRAMS[@]}" "${TEST_PROGRAMS[@]}")
 
 # kubelet and kubectl report this version; without it they say v0.0.0 and
 # kube-apiserver serves the API of no release.
@@ -44,7 +50,7 @@ bin_dir() {
   echo "$CACHE/$module-$(ldflags_of "$module" | hash_of "${inputs[@]}")/bin"
 }
 
-# The line of PROGRAMS for a name.
+# The line for a name.
 program_line() {
   local line
   for line in "${PROGRAMS[@]}"; do
@@ -152,9 +158,9 @@ compile() {
 
 build_programs() {
   local line name number=0
-  for line in "${PROGRAMS[@]}"; do
+  for line in "${CLUSTER_PROGRAMS[@]}"; do
     name=${line%% *}
     number=$((number + 1))
-    build_program "$name" "[$number/${#PROGRAMS[@]}] "
+    build_program "$name" "[$number/${#CLUSTER_PROGRAMS[@]}] "
   done
 }
