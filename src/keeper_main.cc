@@ -26,6 +26,9 @@ int main(int argc, char** argv) {
       ->capture_default_str();
   app.add_option("--fuse-device", options.fuse_device_path)
       ->capture_default_str();
+  app.add_option("--cache-dir", options.cache_dir,
+                 "That of `datashim node`: the kernel may be given its files. "
+                 "Default: none");
   app.add_option("--log-level", log_level, "Lines below it are dropped")
       ->check(CLI::IsMember({"debug", "info", "warn", "error"}))
       ->capture_default_str();

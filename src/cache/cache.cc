@@ -139,20 +139,31 @@ std::shared_ptr<CachedObject> Cache::Start(const ObjectId& id) {
     const std::lock_guard lock(mutex_);
     if (IsResting() || records_.count(name) > 0) return nullptr;
     evicted = EvictLocked(*disk, id.bytes);
-    if (!evicted) return nullptr;
-    Record& record = records_[name];
-    record.number = ++last_number_;
-    record.filling = true;
-    index_.Insert(name, id.bytes);
-    object.reset(new CachedObject(*this, record.number, name, Manifest{id, {}},
-                                  sys::UniqueFd(), /*verified=*/false));
-    PinLocked(*object);
+    if (evicted) object = InsertLocked(id, name);
+  }
+  if (!evicted) {
+    if (const Status space = CheckSpace(); !space.ok())
+      DiskFailed(space.error());
+    return nullptr;
   }
   for (const std::uint64_t number : *evicted) directory_.RemoveRetired(number);
   if (!object->Reserve()) return nullptr;
   const std::lock_guard lock(mutex_);
   // Nobody could find it before.
   records_.at(name).open = object;
+  return object;
+}
+
+std::shared_ptr<CachedObject> Cache::InsertLocked(const ObjectId& id,
+                                                  const std::string& name) {
+  Record& record = records_[name];
+  record.number = ++last_number_;
+  record.filling = true;
+  index_.Insert(name, id.bytes);
+  std::shared_ptr<CachedObject> object(
+      new CachedObject(*this, record.number, name, Manifest{id, {}},
+                       sys::UniqueFd(), /*verified=*/false));
+  PinLocked(*object);
   return object;
 }
 
@@ -204,7 +215,7 @@ Cache::Records::iterator Cache::FindRecord(const CachedObject& object) {
 }
 
 void Cache::Completed(const CachedObject& object) {
-  complained_ = false;
+  DiskWorks();
   const std::lock_guard lock(mutex_);
   const auto at = FindRecord(object);
   if (at == records_.end()) return;
@@ -246,10 +257,23 @@ void Cache::DiskFailed(const Error& error) {
   {
     const std::lock_guard lock(mutex_);
     failed_at_ = clock_.Now();
+    if (std::exchange(failure_, error)) return;
   }
-  if (complained_.exchange(true)) return;
   log::Warn("the cache disk fails; reads go on without it",
             {{"directory", directory_.path()}, {"error", error.message}});
+}
+
+void Cache::DiskWorks() {
+  {
+    const std::lock_guard lock(mutex_);
+    if (!std::exchange(failure_, std::nullopt)) return;
+  }
+  log::Info("the cache disk works again", {{"directory", directory_.path()}});
+}
+
+std::optional<Error> Cache::failure() const {
+  const std::lock_guard lock(mutex_);
+  return failure_;
 }
 
 bool Cache::IsResting() const {
@@ -262,6 +286,7 @@ void Cache::Keep(std::stop_token stop) {
   std::optional<MonotonicTime> scrubbed_at;
   do {
     Trim();
+    CheckDisk();
     if (!scrubbed_at ||
         clock_.Now() - *scrubbed_at >= options_.scrub_interval) {
       scrubbed_at = clock_.Now();
@@ -282,6 +307,29 @@ void Cache::Trim() {
   }
   if (!evicted) return;
   for (const std::uint64_t number : *evicted) directory_.RemoveRetired(number);
+}
+
+Status Cache::CheckSpace() const {
+  DS_ASSIGN_OR_RETURN(const DiskSpace disk, directory_.Space());
+  if (BytesToEvict(options_.limits, disk, bytes_used(),
+                   options_.object_bytes_min)) {
+    return OkStatus();
+  }
+  return Error{
+      ErrorCode::kResourceExhausted,
+      "no room for copies: " + std::to_string(disk.available_bytes >> 20) +
+          " of " + std::to_string(disk.total_bytes >> 20) +
+          " MiB are free, and " +
+          std::to_string(options_.limits.disk_free_percent_min) +
+          " % of the disk have to stay so"};
+}
+
+// Notices a disk that is full, or works again, although nobody reads.
+void Cache::CheckDisk() {
+  Status works = CheckSpace();
+  if (works.ok() && failure()) works = directory_.Probe();
+  if (!works.ok()) return DiskFailed(works.error());
+  DiskWorks();
 }
 
 void Cache::Scrub(std::stop_token stop) {

@@ -70,6 +70,11 @@ class Cache {
   /// Of all files, complete or being filled.
   std::uint64_t bytes_used() const;
 
+  /// What is wrong with the disk (it fails, is full or read-only), so that
+  /// nothing new is kept; nullopt while it works. Looked at by whoever uses the
+  /// cache, and once a minute.
+  std::optional<Error> failure() const;
+
  private:
   friend class CachedObject;
   struct Record {
@@ -88,6 +93,9 @@ class Cache {
   std::shared_ptr<CachedObject> FindNamed(const std::string& name,
                                           const ObjectId* id);
   std::shared_ptr<CachedObject> Start(const ObjectId& id);
+  /// A new one, not to be found yet. REQUIRES: mutex_ is held.
+  std::shared_ptr<CachedObject> InsertLocked(const ObjectId& id,
+                                             const std::string& name);
   /// Makes room. REQUIRES: mutex_ is held. @return the files to be removed, or
   ///     nullopt if there cannot be room.
   std::optional<std::vector<std::uint64_t>> EvictLocked(const DiskSpace& disk,
@@ -106,19 +114,22 @@ class Cache {
   void Closed(const CachedObject& object);
   /// Its file is of no use: forgotten and removed.
   void Dropped(const CachedObject& object);
-  /// Logged once, until the disk works again.
+  /// Logged once, until DiskWorks.
   void DiskFailed(const Error& error);
+  void DiskWorks();
 
   bool IsResting() const;
   void Keep(std::stop_token stop);
   void Trim();
+  void CheckDisk();
+  /// kResourceExhausted if not even the smallest object would fit.
+  Status CheckSpace() const;
   void Scrub(std::stop_token stop);
 
   const CacheOptions options_;
   const Directory directory_;
   Clock& clock_;
   std::atomic<std::uint64_t> write_queue_bytes_ = 0;
-  std::atomic<bool> complained_ = false;
 
   // One file is reserved at a time: the next one sees what the disk has left.
   std::mutex start_mutex_;
@@ -128,6 +139,7 @@ class Cache {
   Records records_;  // The same names as index_.
   std::uint64_t last_number_ = 0;
   std::optional<MonotonicTime> failed_at_;
+  std::optional<Error> failure_;
 
   // Last, so that they end first.
   ThreadPool writers_;

@@ -344,6 +344,17 @@ TEST_F(CacheTest, ADirectoryHasOneProcess) {
   EXPECT_EQ(Cache::Open(options_, clock_).error().code, ErrorCode::kNotFound);
 }
 
+TEST_F(CacheTest, ADirectoryThatOthersMayWriteToIsNotTrusted) {
+  const stdfs::path root = stdfs::path(place_.path()) / "datashim-cache";
+  stdfs::create_directory(root);
+  stdfs::permissions(root, stdfs::perms::others_write,
+                     stdfs::perm_options::add);
+  EXPECT_EQ(Cache::Open(options_, clock_).error().code,
+            ErrorCode::kPermissionDenied);
+  stdfs::permissions(root, stdfs::perms::owner_all);
+  EXPECT_TRUE(Cache::Open(options_, clock_).ok());
+}
+
 TEST_F(CacheTest, FilesOfOthersAreLeftAlone) {
   std::ofstream(place_.path() + "/other") << "x";
   Open();
@@ -390,10 +401,28 @@ TEST_F(CacheDiskTest, AFullDiskIsNoErrorAndSaidOnce) {
   EXPECT_EQ(log.find(line, first + 1), log.npos) << log;
   EXPECT_EQ(cache_->bytes_used(), 0u);
   EXPECT_EQ(FilesIn("filling"), 0u);
+  EXPECT_TRUE(cache_->failure());
   for (int i = 0; i < others; ++i) {
     stdfs::remove(place_.path() + "/" + std::to_string(i));
   }
   EXPECT_TRUE(Fill("a", Pattern(kMib, 1))->whole());
+  EXPECT_FALSE(cache_->failure());
+}
+
+TEST_F(CacheDiskTest, ADiskThatIsFullOrWorksAgainIsNoticedWithoutReaders) {
+  options_.limits.disk_free_percent_min = 50;
+  Open();
+  ASSERT_NE(Fill("a", Pattern(kMib, 1)), nullptr);
+  EXPECT_FALSE(cache_->failure());
+  std::ofstream(place_.path() + "/other") << std::string(5 * kMib, 'x');
+  const auto fails = [&] {
+    clock_.Advance(std::chrono::minutes(1));
+    return cache_->failure().has_value();
+  };
+  EXPECT_TRUE(Eventually(fails));
+  EXPECT_EQ(cache_->failure()->code, ErrorCode::kResourceExhausted);
+  stdfs::remove(place_.path() + "/other");
+  EXPECT_TRUE(Eventually([&] { return !fails(); }));
 }
 
 // Space is reserved before the next one asks what the disk has left.
@@ -430,9 +459,17 @@ TEST_F(CacheDiskTest, AReadOnlyDiskStillServesWhatItHas) {
                    MS_REMOUNT | MS_RDONLY | MS_BIND, nullptr) == 0;
   }));
   EXPECT_EQ(cache_->FindOrStart(Id("b", kMib)), nullptr);
+  EXPECT_TRUE(cache_->failure());
   const auto object = cache_->Find(Id("a", kMib));
   ASSERT_NE(object, nullptr);
   EXPECT_TRUE(Read(*object, 0, kMib) == text);
+  ASSERT_EQ(::mount(nullptr, place_.path().c_str(), nullptr,
+                    MS_REMOUNT | MS_BIND, nullptr),
+            0);
+  EXPECT_TRUE(Eventually([&] {
+    clock_.Advance(std::chrono::minutes(1));
+    return !cache_->failure();
+  }));
 }
 
 }  // namespace

@@ -91,6 +91,10 @@ int CachedObject::fd() const {
   return file_.get();
 }
 
+std::string CachedObject::FileName() const {
+  return Directory::CompleteName(name_);
+}
+
 bool CachedObject::Read(ByteRange range, std::span<std::byte> out) {
   DS_CHECK(out.size() == range.size);
   bool verify = false;

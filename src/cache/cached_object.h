@@ -47,6 +47,8 @@ class CachedObject : public std::enable_shared_from_this<CachedObject> {
   bool whole() const;
   /// The file, to be read; valid as long as this object. REQUIRES: whole().
   int fd() const;
+  /// Its name below the cache's directory. REQUIRES: whole().
+  std::string FileName() const;
 
   /// Reads from the disk. @return false if not all of the range is there and
   ///     right; `out` is then undefined.

@@ -20,6 +20,8 @@
 namespace datashim::cache {
 namespace {
 
+constexpr char kRoot[] = "datashim-cache";
+constexpr char kComplete[] = "complete";
 constexpr std::string_view kSums = ".sums";
 
 Error Failed(const std::string& what) { return sys::ErrnoError(errno, what); }
@@ -33,6 +35,19 @@ Result<sys::UniqueFd> MakeDirectory(int parent, const std::string& name,
                               O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW));
   if (!made) return Failed("cache directory \"" + path + "\"");
   return made;
+}
+
+/// Who could change its files could change what is served.
+Status CheckIsOurs(const sys::UniqueFd& root, const std::string& path) {
+  struct stat found = {};
+  if (::fstat(root.get(), &found) != 0) return Failed("stat of the cache");
+  if (found.st_uid == ::geteuid() && (found.st_mode & 022) == 0) {
+    return OkStatus();
+  }
+  return Error{ErrorCode::kPermissionDenied,
+               "cache directory \"" + path + "/" + kRoot +
+                   "\": others may write to it; remove it, or give it to uid " +
+                   std::to_string(::geteuid()) + " with mode 0700"};
 }
 
 /// The names in it but "." and "..".
@@ -84,7 +99,8 @@ Result<Directory> Directory::Open(const std::string& path) {
   Directory made;
   made.path_ = path;
   DS_ASSIGN_OR_RETURN(const sys::UniqueFd root,
-                      MakeDirectory(parent.get(), "datashim-cache", path));
+                      MakeDirectory(parent.get(), kRoot, path));
+  DS_RETURN_IF_ERROR(CheckIsOurs(root, path));
   made.lock_.Reset(
       ::openat(root.get(), "lock", O_RDONLY | O_CREAT | O_CLOEXEC, 0600));
   if (!made.lock_) return Failed("cache directory \"" + path + "\"");
@@ -97,7 +113,7 @@ Result<Directory> Directory::Open(const std::string& path) {
   DS_ASSIGN_OR_RETURN(made.filling_,
                       MakeDirectory(root.get(), "filling", path));
   DS_ASSIGN_OR_RETURN(made.complete_,
-                      MakeDirectory(root.get(), "complete", path));
+                      MakeDirectory(root.get(), kComplete, path));
   DS_ASSIGN_OR_RETURN(const auto left_over, List(made.filling_));
   for (const std::string& name : left_over) {
     ::unlinkat(made.filling_.get(), name.c_str(), 0);
@@ -180,6 +196,10 @@ Status Directory::Publish(std::uint64_t number, const sys::UniqueFd& file,
   return OkStatus();
 }
 
+std::string Directory::CompleteName(const std::string& name) {
+  return std::string(kRoot) + "/" + kComplete + "/" + name;
+}
+
 Result<sys::UniqueFd> Directory::OpenComplete(const std::string& name,
                                               const Manifest& manifest,
                                               bool around_page_cache) const {
@@ -245,6 +265,19 @@ void Directory::Retire(const std::string& name, std::uint64_t number) const {
 
 void Directory::RemoveRetired(std::uint64_t number) const {
   ::unlinkat(filling_.get(), RetiredName(number).c_str(), 0);
+}
+
+Status Directory::Probe() const {
+  constexpr char kProbe[] = "probe";
+  const sys::UniqueFd file(::openat(
+      filling_.get(), kProbe, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
+  if (!file) return Failed("make a file in the cache");
+  Status works = WriteAll(file.get(), std::string(4096, 'x'));
+  if (works.ok() && ::fdatasync(file.get()) != 0) {
+    works = Failed("fsync a file in the cache");
+  }
+  ::unlinkat(filling_.get(), kProbe, 0);
+  return works;
 }
 
 Result<DiskSpace> Directory::Space() const {

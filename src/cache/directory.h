@@ -54,6 +54,8 @@ class Directory {
   Result<sys::UniqueFd> OpenComplete(const std::string& name,
                                      const Manifest& manifest,
                                      bool around_page_cache = false) const;
+  /// Where OpenComplete finds it, below the path of Open.
+  static std::string CompleteName(const std::string& name);
   Result<Manifest> ReadManifest(const std::string& name) const;
   void MarkUsed(const std::string& name) const;
   void RemoveComplete(const std::string& name) const;
@@ -63,6 +65,8 @@ class Directory {
   void RemoveRetired(std::uint64_t number) const;
 
   Result<DiskSpace> Space() const;
+  /// Whether a file can be made, written and removed. One call at a time.
+  Status Probe() const;
   const std::string& path() const { return path_; }
 
  private:

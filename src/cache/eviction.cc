@@ -15,8 +15,8 @@ std::optional<std::uint64_t> BytesToEvict(const SpaceLimits& limits,
   // What the disk would have if the cache were empty.
   const std::uint64_t free_without_cache = disk.available_bytes + used;
   const std::uint64_t room = std::min(
-      limits.bytes_max,
-      free_without_cache > keep_free ? free_without_cache - keep_free : 0);
+      {limits.bytes_max, disk.total_bytes / 100 * limits.disk_percent_max,
+       free_without_cache > keep_free ? free_without_cache - keep_free : 0});
   if (needed > room) return std::nullopt;
   const std::uint64_t wanted = used + needed;
   return wanted > room ? wanted - room : 0;

@@ -16,8 +16,10 @@ namespace datashim::cache {
 struct SpaceLimits {
   std::uint64_t bytes_max = 0;  ///< Of all its files together.
   /// It never makes the disk fuller than this leaves, and gives space back
-  /// when others do. The kubelet evicts pods below 15 %.
+  /// when others do.
   std::uint32_t disk_free_percent_min = 15;
+  /// As bytes_max, in percent of the disk.
+  std::uint32_t disk_percent_max = 100;
 };
 
 /// What statvfs(3) says.

@@ -34,6 +34,13 @@ TEST(BytesToEvictTest, KeepsBothLimits) {
       {"and what is there has to go", {500, 10}, {1000, 50}, 30, 0, 30},
       {"a part of it", {500, 10}, {1000, 50}, 300, 0, 50},
       {"the quota became smaller", {100, 0}, {1000, 0}, 300, 0, 200},
+      {"a share of the disk", {1000, 10, 30}, {1000, 900}, 250, 60, 10},
+      {"larger than the share",
+       {1000, 10, 30},
+       {1000, 900},
+       0,
+       301,
+       std::nullopt},
       {"no limit of the disk", {1000, 0}, {1000, 10}, 0, 10, 0},
   };
   for (const SpaceCase& c : cases) {

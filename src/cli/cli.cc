@@ -98,6 +98,63 @@ void AddOperator(CLI::App& app, Command& chosen) {
   });
 }
 
+/// "50%" or what CLI::AsSizeValue takes.
+void SetCacheSize(const std::string& text, node::CacheSettings& settings) {
+  std::string size = text;
+  if (size.ends_with('%')) {
+    size.pop_back();
+    const auto percent = ParseInt(size, 1, 100);
+    if (!percent) {
+      throw CLI::ValidationError("--cache-size",
+                                 "\"" + text + "\" is not in 1%..100%");
+    }
+    settings.disk_percent_max = static_cast<std::uint32_t>(*percent);
+    return;
+  }
+  const std::string refused = CLI::AsSizeValue(/*kb_is_1000=*/false)(size);
+  const auto bytes =
+      ParseInt(size, 1, std::numeric_limits<std::int64_t>::max());
+  if (!refused.empty() || !bytes) {
+    throw CLI::ValidationError("--cache-size",
+                               "\"" + text + "\" is no size: " + refused);
+  }
+  settings.bytes_max = static_cast<std::uint64_t>(*bytes);
+}
+
+void AddCache(CLI::App& command, node::CacheSettings& settings,
+              const char* whose) {
+  command.add_option("--cache-dir", settings.directory,
+                     std::string("Keeps copies of what is read there, ") +
+                         whose +
+                         " only; on a local ext4 or XFS. Default: no copies");
+  command
+      .add_option_function<std::string>(
+          "--cache-size",
+          [&settings](const std::string& text) {
+            SetCacheSize(text, settings);
+          },
+          "Of all copies: bytes (or 200G, 512M) or a share of the disk (50%). "
+          "Default: no other limit than --cache-disk-free-percent")
+      ->option_text("SIZE");
+  command
+      .add_option("--cache-disk-free-percent", settings.disk_free_percent_min,
+                  "So much of the disk stays free: copies go when others fill "
+                  "it")
+      ->check(CLI::Range(0, 99))
+      ->capture_default_str();
+  command
+      .add_option(
+          "--read-mode", settings.read_mode,
+          "Of files with a copy: passthrough (the kernel reads the copy by "
+          "itself; no mount where it cannot), page-cache (it asks for what it "
+          "does not have), auto (passthrough where it works)")
+      ->transform(CLI::CheckedTransformer(std::map<std::string, node::ReadMode>{
+          {"auto", node::ReadMode::kAuto},
+          {"passthrough", node::ReadMode::kPassthrough},
+          {"page-cache", node::ReadMode::kPageCache}}))
+      ->option_text("auto|passthrough|page-cache [auto]");
+}
+
 void AddNode(CLI::App& app, Command& chosen) {
   static node::NodeOptions options;
   CLI::App* const command = app.add_subcommand(
@@ -119,6 +176,7 @@ void AddNode(CLI::App& app, Command& chosen) {
       ->add_option("--memory-bytes-max", options.memory_bytes_max,
                    "Read-ahead and uploads of one mount together")
       ->capture_default_str();
+  AddCache(*command, options.cache, "for all volumes of the node");
   AddLogLevel(*command, options.log_level);
   command->callback(
       [&chosen] { chosen = [] { return node::RunNode(options); }; });
@@ -214,26 +272,7 @@ void AddMount(CLI::App& app, Command& chosen) {
       ->capture_default_str();
   command->add_option("--readahead-kib", options.readahead_kib)
       ->capture_default_str();
-  command->add_option("--cache-dir", options.cache_directory,
-                      "Keeps copies of what is read there, for this mount "
-                      "only; on a local ext4 or XFS. Default: no copies");
-  command
-      ->add_option("--cache-size", options.cache_bytes_max,
-                   "Bytes (or 200G, 512M) of all copies; 15 % of the disk stay "
-                   "free in any case. Default: no other limit")
-      ->transform(CLI::AsSizeValue(/*kb_is_1000=*/false))
-      ->option_text("BYTES");
-  command
-      ->add_option(
-          "--read-mode", options.read_mode,
-          "Of files with a copy: passthrough (the kernel reads the copy by "
-          "itself; no mount where it cannot), page-cache (it asks for what it "
-          "does not have), auto (passthrough where it works)")
-      ->transform(CLI::CheckedTransformer(std::map<std::string, node::ReadMode>{
-          {"auto", node::ReadMode::kAuto},
-          {"passthrough", node::ReadMode::kPassthrough},
-          {"page-cache", node::ReadMode::kPageCache}}))
-      ->option_text("auto|passthrough|page-cache [auto]");
+  AddCache(*command, options.cache, "for this mount");
   AddLogLevel(*command, options.log_level);
   command->callback(
       [&chosen] { chosen = [] { return node::RunMount(options); }; });

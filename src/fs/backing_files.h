@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <string>
 #include <utility>
 
 #include "base/result.h"
@@ -12,15 +13,22 @@
 
 namespace datashim::fs {
 
+/// A regular file that the kernel shall read.
+struct BackingFile {
+  int fd = -1;       ///< Open for reading; borrowed.
+  std::string name;  ///< Relative to the cache's directory.
+};
+
 /// One mount's registry. Thread-safe; may outlive the mount, and then does
-/// nothing. Implemented by whoever has the mount's descriptor.
+/// nothing. Implemented by whoever has the mount's descriptor and
+/// CAP_SYS_ADMIN, or asks who has.
 class BackingFiles {
  public:
   virtual ~BackingFiles() = default;
   /// @return the file's number in open replies, > 0. Error: what the kernel, or
   ///     the lack of privileges, does not allow.
-  virtual Result<std::int32_t> Register(int fd) = 0;
-  /// Files that are open stay as they are.
+  virtual Result<std::int32_t> Register(const BackingFile& file) = 0;
+  /// Files that are open stay as they are. Does not wait.
   virtual void Unregister(std::int32_t id) = 0;
 };
 

@@ -189,7 +189,16 @@ TEST_F(CachedReadTest, KeysThatMayNotReadGetNothingFromTheDisk) {
   auto open = fs_->Open(inode, kRead);
   ASSERT_TRUE(open.ok());
   EXPECT_EQ(ErrorOf(ReadAt(open->handle, 0, 100)), FsError::kPermission);
+  // Nor when they show that they want all of it, again and again.
+  for (int round = 0; round < 20; ++round) {
+    for (std::uint64_t at = 0; at < 2 * kMib; at += 256 * 1024) {
+      ASSERT_EQ(ErrorOf(ReadAt(open->handle, at, 256 * 1024)),
+                FsError::kPermission);
+    }
+  }
   fs_->Release(open->handle);
+  store_->SetHook(nullptr);
+  EXPECT_TRUE(IsWhole("f")) << "the work of others stays";
 }
 
 TEST_F(CachedReadTest, AnotherBucketIsNotServed) {
@@ -254,7 +263,8 @@ TEST_F(CachedReadTest, FetchesThatFailEndTheCopyAndNoRead) {
 /// What a kernel would have registered.
 class FakeBackingFiles final : public BackingFiles {
  public:
-  Result<std::int32_t> Register(int) override {
+  Result<std::int32_t> Register(const BackingFile& file) override {
+    EXPECT_TRUE(file.name.starts_with("datashim-cache/complete/"));
     if (auto meanwhile = std::exchange(meanwhile_, nullptr)) meanwhile();
     const std::lock_guard lock(mutex_);
     if (fails_) return Error{ErrorCode::kPermissionDenied, "not privileged"};

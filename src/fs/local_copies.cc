@@ -26,7 +26,8 @@ FsResult<ObjectFileSystem::LocalCopy> ObjectFileSystem::FindLocal(InodeId id) {
   if (!copy.ok()) return copy.failure();
   LocalCopy local{*copy, nullptr};
   if (!local.copy || !files || !local.copy->whole()) return local;
-  const auto number = files->Register(local.copy->fd());
+  const auto number =
+      files->Register({local.copy->fd(), local.copy->FileName()});
   if (number.ok()) {
     local.backing = std::make_shared<Backing>(files, *number, local.copy);
     return local;

@@ -173,7 +173,7 @@ void ReadPath::Fetch(const PartPtr& part) {
     key = file->version.key;
     etag = file->version.etag;
     relocations = file->relocations;
-    copy = file->copy;
+    copy = file->ReadableCopy();
   }
   const auto buffer = part->buffer.first(part->range.size);
   const MonotonicTime begin = SystemClock().Now();
@@ -195,6 +195,7 @@ void ReadPath::Fetch(const PartPtr& part) {
     if (whole && !copied) {
       window_.OnFetched(*got, begin, end);
       file->fetched_bytes += *got;
+      file->may_read = true;
       file->fill_failures = 0;
       is_kept = WriteCopy(part);
     }

@@ -12,6 +12,10 @@ class ReadFile : public std::enable_shared_from_this<ReadFile> {
   ReadFile(ObjectVersion version_in, const ReadPlannerOptions& options)
       : version(std::move(version_in)), planner(version.size, options) {}
 
+  std::shared_ptr<cache::CachedObject> ReadableCopy() const {
+    return may_read ? copy : nullptr;
+  }
+
   ObjectVersion version;
   std::uint32_t relocations = 0;
   ReadPlanner planner;
@@ -27,8 +31,11 @@ class ReadFile : public std::enable_shared_from_this<ReadFile> {
   };
   Fill fill = Fill::kNever;
   std::shared_ptr<cache::CachedObject> copy;  // Whole, or being filled.
-  std::uint64_t fetched_bytes = 0;            // From the store.
-  std::uint32_t fill_failures = 0;            // In a row.
+  // These keys have read this version, by HEAD or GET: a copy may be the work
+  // of others, who may read more.
+  bool may_read = false;
+  std::uint64_t fetched_bytes = 0;  // From the store.
+  std::uint32_t fill_failures = 0;  // In a row.
 };
 
 /// A read that waits for parts.

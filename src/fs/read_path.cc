@@ -41,11 +41,13 @@ std::shared_ptr<ReadFile> ReadPath::Open(
       for (const auto& file : *files) {
         if (file->version != version) continue;
         file->closed = false;
+        file->may_read = file->may_read || copy;
         return file;
       }
     }
   }
   auto file = std::make_shared<ReadFile>(std::move(version), options_.planner);
+  file->may_read = copy != nullptr;
   file->copy = std::move(copy);
   if (disk_.cache && (!file->copy || file->copy->filling())) {
     file->fill = ReadFile::Fill::kPossible;
@@ -91,7 +93,7 @@ void ReadPath::Read(const std::shared_ptr<ReadFile>& file, ByteRange range,
   std::shared_ptr<cache::CachedObject> copy;
   {
     const std::lock_guard lock(mutex_);
-    copy = file->copy;
+    copy = file->ReadableCopy();
   }
   if (copy && copy->whole() && range.size > 0) {
     if (auto reply = ReadCopy(*copy, range)) return done(std::move(*reply));

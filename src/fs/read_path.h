@@ -86,7 +86,8 @@ class ReadPath {
   /// Stop().
   ~ReadPath();
 
-  /// `copy`: that version on the local disk, or nullptr.
+  /// `copy`: that version on the local disk, which the reader may read, or
+  /// nullptr.
   std::shared_ptr<ReadFile> Open(ObjectVersion version,
                                  std::shared_ptr<cache::CachedObject> copy);
   /// Drops its parts; reads under way still end.

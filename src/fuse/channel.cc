@@ -14,15 +14,14 @@
 
 #include "fuse/protocol.h"
 #include "sys/errno_error.h"
+#include "sys/fuse_backing.h"
 
 namespace datashim::fuse {
 namespace {
 
-// FUSE_DEV_IOC_*: what Debian's header has of them is beside all of the
-// structures that protocol.h defines.
+// FUSE_DEV_IOC_CLONE: Debian's header has it beside all of the structures that
+// protocol.h defines.
 constexpr unsigned long kCloneIoctl = _IOR(229, 0, std::uint32_t);
-constexpr unsigned long kBackingOpenIoctl = _IOW(229, 1, wire::BackingMap);
-constexpr unsigned long kBackingCloseIoctl = _IOW(229, 2, std::uint32_t);
 
 constexpr std::size_t kPiecesInline = 15;
 
@@ -76,15 +75,12 @@ Result<std::shared_ptr<Channel>> Channel::Clone() const {
 }
 
 Result<std::int32_t> Channel::OpenBacking(int fd) const {
-  wire::BackingMap map{fd, 0, 0};
-  const int id = ::ioctl(device_.get(), kBackingOpenIoctl, &map);
-  if (id <= 0) return sys::ErrnoError(errno, "FUSE_DEV_IOC_BACKING_OPEN");
-  return id;
+  return sys::OpenFuseBacking(device_, fd);
 }
 
 void Channel::CloseBacking(std::int32_t id) const {
   // Fails only for a number that is none.
-  (void)::ioctl(device_.get(), kBackingCloseIoctl, &id);
+  static_cast<void>(sys::CloseFuseBacking(device_, id));
 }
 
 Status Channel::SetBlocking() const {

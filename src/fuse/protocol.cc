@@ -29,7 +29,6 @@ static_assert(HasWireSize<SetattrIn>(88) && offsetof(SetattrIn, mode) == 68);
 static_assert(HasWireSize<OpenIn>(8));
 static_assert(HasWireSize<CreateIn>(16));
 static_assert(HasWireSize<OpenOut>(16) && offsetof(OpenOut, backing_id) == 12);
-static_assert(HasWireSize<BackingMap>(16));
 static_assert(HasWireSize<CreateOut>(144));
 static_assert(HasWireSize<ReleaseIn>(24));
 static_assert(HasWireSize<FsyncIn>(16));

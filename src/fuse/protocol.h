@@ -152,13 +152,6 @@ struct OpenOut {
   std::int32_t backing_id;  // 0: no passthrough.
 };
 
-/// FUSE_DEV_IOC_BACKING_OPEN.
-struct BackingMap {
-  std::int32_t fd;
-  std::uint32_t flags;
-  std::uint64_t padding;
-};
-
 /// What CREATE answers.
 struct CreateOut {
   EntryOut entry;

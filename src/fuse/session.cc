@@ -17,7 +17,6 @@
 
 #include "base/log.h"
 #include "base/thread_pool.h"
-#include "fs/backing_files.h"
 #include "fuse/channel.h"
 #include "fuse/decode.h"
 #include "fuse/dispatcher.h"
@@ -73,8 +72,9 @@ class DeviceBackingFiles final : public fs::BackingFiles {
  public:
   explicit DeviceBackingFiles(std::weak_ptr<Channel> channel)
       : channel_(std::move(channel)) {}
-  Result<std::int32_t> Register(int fd) override {
-    if (const auto channel = channel_.lock()) return channel->OpenBacking(fd);
+  Result<std::int32_t> Register(const fs::BackingFile& file) override {
+    const auto channel = channel_.lock();
+    if (channel) return channel->OpenBacking(file.fd);
     return Error{ErrorCode::kUnavailable, "the mount is gone"};
   }
   void Unregister(std::int32_t id) override {
@@ -100,7 +100,7 @@ class Session::Impl {
   bool WaitForEnd(Deadline deadline, std::stop_token stop);
   bool serving() const;
   void Stop();
-  Status ProbePassthrough(const sys::UniqueFd& file) const;
+  Status ProbePassthrough(const fs::BackingFile& file) const;
   /// Null before Start and after Stop.
   std::shared_ptr<Notifier> notifier() const;
 
@@ -200,7 +200,10 @@ Result<bool> Session::Impl::AnswerOneInit(std::span<std::byte> buffer) {
                                  {"flags", std::to_string(out->flags)},
                                  {"flags2", std::to_string(out->flags2)}});
   if (AgreesOnPassthrough(*out)) {
-    backing_files_ = std::make_shared<DeviceBackingFiles>(channel_);
+    backing_files_ = options_.backing_files;
+    if (!backing_files_) {
+      backing_files_ = std::make_shared<DeviceBackingFiles>(channel_);
+    }
   }
   return init->major == wire::kMajor;
 }
@@ -302,7 +305,7 @@ std::shared_ptr<Notifier> Session::Impl::notifier() const {
   return notifier_;
 }
 
-Status Session::Impl::ProbePassthrough(const sys::UniqueFd& file) const {
+Status Session::Impl::ProbePassthrough(const fs::BackingFile& file) const {
   std::shared_ptr<fs::BackingFiles> files;
   {
     const std::lock_guard lock(mutex_);
@@ -313,7 +316,7 @@ Status Session::Impl::ProbePassthrough(const sys::UniqueFd& file) const {
                  "the kernel has no FUSE passthrough (Linux 6.9 with "
                  "CONFIG_FUSE_PASSTHROUGH has)"};
   }
-  DS_ASSIGN_OR_RETURN(const std::int32_t id, files->Register(file.get()));
+  DS_ASSIGN_OR_RETURN(const std::int32_t id, files->Register(file));
   files->Unregister(id);
   return OkStatus();
 }
@@ -358,7 +361,7 @@ bool Session::serving() const { return impl_->serving(); }
 
 void Session::Stop() { impl_->Stop(); }
 
-Status Session::ProbePassthrough(const sys::UniqueFd& file) const {
+Status Session::ProbePassthrough(const fs::BackingFile& file) const {
   return impl_->ProbePassthrough(file);
 }
 

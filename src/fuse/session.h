@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "base/result.h"
+#include "fs/backing_files.h"
 #include "fs/file_system.h"
 #include "sys/unique_fd.h"
 
@@ -33,6 +34,9 @@ struct SessionOptions {
   bool clone_device = false;
   /// The kernel shall read copies on the local disk by itself, if it can.
   bool passthrough = false;
+  /// Who hands them to the kernel; nullptr: this process, which needs
+  /// CAP_SYS_ADMIN.
+  std::shared_ptr<fs::BackingFiles> backing_files;
 };
 
 /// Life: made, Start, (Wait), Stop. Thread-safe. As KernelCache it may be
@@ -57,7 +61,7 @@ class Session final : public fs::KernelCache {
   /// Whether the kernel reads local files like this one by itself.
   /// @return kUnimplemented when that was not agreed on, and what the kernel
   ///     says of the file otherwise. REQUIRES: Start was OK.
-  Status ProbePassthrough(const sys::UniqueFd& file) const;
+  Status ProbePassthrough(const fs::BackingFile& file) const;
 
   /// Waits until the mount is gone (unmounted or aborted) or Stop was called.
   /// @return false if neither happened until the deadline or a request of

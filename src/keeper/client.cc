@@ -8,6 +8,7 @@
 #include <array>
 #include <cerrno>
 #include <chrono>
+#include <deque>
 #include <map>
 #include <mutex>
 #include <stop_token>
@@ -95,6 +96,10 @@ class ClientImpl final : public Client {
                  Deadline deadline) override;
   Status PutState(const std::string& target, const sys::UniqueFd& memfd,
                   Deadline deadline) override;
+  Result<std::int32_t> OpenBacking(const std::string& target,
+                                   const std::string& name, std::uint64_t inode,
+                                   Deadline deadline) override;
+  void CloseBacking(const std::string& target, std::int32_t id) override;
   Status MakeDirectory(const std::string& path, Deadline deadline) override {
     return CallForStatus(RequestFor(Operation::kMakeDirectory, path), deadline);
   }
@@ -115,6 +120,8 @@ class ClientImpl final : public Client {
   Status Connect(Deadline deadline);
   Status GiveBack(Deadline deadline);
   void Disconnect();
+  void CloseBackings();
+  void ForgetBackings(const std::string& target);
   void Watch();
 
   const std::string socket_path_;
@@ -126,7 +133,11 @@ class ClientImpl final : public Client {
   std::shared_ptr<const sys::UniqueFd> connection_;
   std::uint64_t last_id_ = 0;
   std::map<std::string, KeptMount> held_;  // By target.
-  std::thread watcher_;                    // Start and end only.
+
+  // Taken last: who closes a file never waits for the keeper.
+  std::mutex closing_mutex_;
+  std::deque<std::pair<std::string, std::int32_t>> closing_;
+  std::thread watcher_;  // Start and end only.
 };
 
 Result<ClientImpl::Lock> ClientImpl::LockUntil(Deadline deadline) const {
@@ -270,6 +281,7 @@ Result<FuseConnection> ClientImpl::MountFuse(const MountSpec& spec,
       Received received,
       Call(RequestFor(Operation::kMountFuse, spec), {}, deadline));
   if (received.fds.size() != 1) return Malformed();
+  if (received.reply.is_new) ForgetBackings(spec.target);
   FuseConnection connection = {std::move(received.fds[0]),
                                received.reply.is_new};
   if (connection.is_new || !held_.contains(spec.target)) {
@@ -303,6 +315,7 @@ Status ClientImpl::Unmount(const std::string& target, bool detach,
   DS_ASSIGN_OR_RETURN(const Lock lock, LockUntil(deadline));
   DS_ASSIGN_OR_RETURN(std::ignore, Call(request, {}, deadline));
   held_.erase(target);
+  ForgetBackings(target);
   return OkStatus();
 }
 
@@ -318,8 +331,57 @@ Status ClientImpl::PutState(const std::string& target,
   return OkStatus();
 }
 
+Result<std::int32_t> ClientImpl::OpenBacking(const std::string& target,
+                                             const std::string& name,
+                                             std::uint64_t inode,
+                                             Deadline deadline) {
+  Request request = RequestFor(Operation::kOpenBacking, target);
+  request.source = name;
+  request.inode = inode;
+  DS_ASSIGN_OR_RETURN(const Lock lock, LockUntil(deadline));
+  DS_ASSIGN_OR_RETURN(const Received received,
+                      Call(std::move(request), {}, deadline));
+  if (received.reply.backing_id <= 0) return Malformed();
+  return received.reply.backing_id;
+}
+
+void ClientImpl::CloseBacking(const std::string& target, std::int32_t id) {
+  {
+    const std::lock_guard lock(closing_mutex_);
+    closing_.emplace_back(target, id);
+  }
+  ::eventfd_write(wake_.get(), 1);
+}
+
+// REQUIRES: the lock. What cannot be sent now waits for the next connection.
+void ClientImpl::CloseBackings() {
+  while (connection_ != nullptr) {
+    Request request;
+    {
+      const std::lock_guard lock(closing_mutex_);
+      if (closing_.empty()) return;
+      request = RequestFor(Operation::kCloseBacking, closing_.front().first);
+      request.backing_id = closing_.front().second;
+    }
+    request.id = ++last_id_;
+    // The keeper's refusal means that there is no such number any more.
+    if (!Exchange(request, {}, Deadline::After(kWatchDeadline)).ok()) {
+      return Disconnect();
+    }
+    const std::lock_guard lock(closing_mutex_);
+    closing_.pop_front();
+  }
+}
+
+// REQUIRES: the lock. A connection that is made anew counts from 1 again.
+void ClientImpl::ForgetBackings(const std::string& target) {
+  const std::lock_guard lock(closing_mutex_);
+  std::erase_if(closing_,
+                [&](const auto& backing) { return backing.first == target; });
+}
+
 // Notices that the keeper restarted although nobody calls, so that the copies
-// exist twice again as soon as possible.
+// exist twice again as soon as possible; and tells it what may wait.
 void ClientImpl::Watch() {
   SetThreadName("keeper-watch");
   while (!stop_.stop_requested()) {
@@ -330,6 +392,7 @@ void ClientImpl::Watch() {
         // It fails until the keeper is there: the next call will say so.
         static_cast<void>(Connect(Deadline::After(kWatchDeadline)));
       }
+      CloseBackings();
       seen = connection_;
     }
     pollfd entries[] = {{wake_.get(), POLLIN, 0},
@@ -337,6 +400,8 @@ void ClientImpl::Watch() {
     const int timeout_ms =
         seen == nullptr ? static_cast<int>(kWatchInterval.count()) : -1;
     ::poll(entries, 2, timeout_ms);
+    eventfd_t woken = 0;
+    if (entries[0].revents != 0) ::eventfd_read(wake_.get(), &woken);
     if (entries[1].revents == 0) continue;
     const Lock lock(mutex_);
     if (connection_ == seen) Disconnect();
@@ -347,7 +412,7 @@ void ClientImpl::Watch() {
 
 Result<std::unique_ptr<Client>> Client::Connect(const std::string& socket_path,
                                                 Deadline deadline) {
-  sys::UniqueFd wake(::eventfd(0, EFD_CLOEXEC));
+  sys::UniqueFd wake(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
   if (!wake) return sys::ErrnoError(errno, "make an eventfd");
   auto client = std::make_unique<ClientImpl>(socket_path, std::move(wake));
   DS_RETURN_IF_ERROR(client->Start(deadline));

@@ -103,6 +103,26 @@ class Client {
   virtual Status PutState(const std::string& target, const sys::UniqueFd& memfd,
                           Deadline deadline) = 0;
 
+  /// Hands a regular file below the keeper's cache directory to the kernel,
+  /// which reads it by itself where an open of the mount at `target` is
+  /// answered with its number. `name`: relative to that directory. `inode`: the
+  /// number of the file that is meant; another one of that name is not taken.
+  /// @return the number, > 0. kNotFound if the mount is not kept or the file is
+  ///     another one by now; kResourceExhausted at the limit of one mount
+  ///     (4,096); kFailedPrecondition when the keeper has no cache directory;
+  ///     kPermissionDenied when INIT did not agree on passthrough; what the
+  ///     kernel says of the file otherwise.
+  virtual Result<std::int32_t> OpenBacking(const std::string& target,
+                                           const std::string& name,
+                                           std::uint64_t inode,
+                                           Deadline deadline) = 0;
+
+  /// Takes it back, so that the kernel keeps the file only as long as it is
+  /// open. Returns at once: the keeper is told in the background, and after it
+  /// came back if it is away. Forgotten when the mount is unmounted or made
+  /// anew, which takes back all of them.
+  virtual void CloseBacking(const std::string& target, std::int32_t id) = 0;
+
   /// Makes the directory and its missing parents below the kubelet directory,
   /// mode 0750.
   virtual Status MakeDirectory(const std::string& path, Deadline deadline) = 0;

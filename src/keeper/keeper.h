@@ -13,6 +13,9 @@ struct KeeperOptions {
   /// Mounts and directories are made below it only.
   std::string kubelet_dir = "/var/lib/kubelet";
   std::string fuse_device_path = "/dev/fuse";
+  /// node's cache directory: files below it may be handed to the kernel. Empty:
+  /// there is none.
+  std::string cache_dir;
 };
 
 /// Serves until SIGTERM or SIGINT; mounts stay. Drops every capability but

@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "keeper/policy.h"
 #include "sys/errno_error.h"
+#include "sys/fuse_backing.h"
 #include "sys/memfd.h"
 #include "sys/mount_api.h"
 
@@ -157,17 +158,47 @@ Status Mounts::Unmount(const std::string& target, bool detach) {
                "target \"" + target + "\": too many mounts on one another"};
 }
 
-Status Mounts::PutState(const std::string& target, sys::UniqueFd memfd) {
+Result<Mounts::Kept*> Mounts::FindKept(const std::string& target) {
   const auto kept = kept_.find(target);
-  if (kept == kept_.end()) {
-    return Error{ErrorCode::kNotFound,
-                 "no mount is kept for \"" + target + "\""};
-  }
+  if (kept != kept_.end()) return &kept->second;
+  return Error{ErrorCode::kNotFound, "no mount is kept for \"" + target + "\""};
+}
+
+Status Mounts::PutState(const std::string& target, sys::UniqueFd memfd) {
+  DS_ASSIGN_OR_RETURN(Kept* const kept, FindKept(target));
   if (!sys::IsMemfd(memfd)) {
     return Error{ErrorCode::kInvalidArgument, "the state is not a memfd"};
   }
-  kept->second.mount.state_fd = std::move(memfd);
+  kept->mount.state_fd = std::move(memfd);
   return OkStatus();
+}
+
+Result<std::int32_t> Mounts::OpenBacking(const std::string& target,
+                                         const std::string& name,
+                                         std::uint64_t inode) {
+  DS_ASSIGN_OR_RETURN(Kept* const kept, FindKept(target));
+  if (!cache_) {
+    return Error{ErrorCode::kFailedPrecondition,
+                 "the keeper knows no cache directory; start it with "
+                 "--cache-dir"};
+  }
+  if (kept->backings >= kBackingsPerMountMax) {
+    return Error{ErrorCode::kResourceExhausted,
+                 "the kernel reads " + std::to_string(kBackingsPerMountMax) +
+                     " files of \"" + target + "\" by itself, the limit"};
+  }
+  DS_ASSIGN_OR_RETURN(const sys::UniqueFd file, cache_->OpenFile(name, inode));
+  DS_ASSIGN_OR_RETURN(const std::int32_t id,
+                      sys::OpenFuseBacking(kept->mount.fuse_fd, file.get()));
+  ++kept->backings;
+  return id;
+}
+
+Status Mounts::CloseBacking(const std::string& target, std::int32_t id) {
+  DS_ASSIGN_OR_RETURN(Kept* const kept, FindKept(target));
+  const Status closed = sys::CloseFuseBacking(kept->mount.fuse_fd, id);
+  if (closed.ok() && kept->backings > 0) --kept->backings;
+  return closed;
 }
 
 bool Mounts::IsFuseDevice(const sys::UniqueFd& fd) const {

@@ -5,10 +5,12 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <utility>
 
 #include "base/result.h"
+#include "keeper/cache_tree.h"
 #include "keeper/client.h"
 #include "keeper/kubelet_tree.h"
 #include "sys/unique_fd.h"
@@ -19,9 +21,12 @@ namespace datashim::keeper {
 /// their idempotence are those of Client; no call waits for a FUSE server.
 class Mounts {
  public:
-  Mounts(KubeletTree tree, std::string fuse_device_path)
+  /// `cache`: nullopt if there is none; then no file can be handed over.
+  Mounts(KubeletTree tree, std::string fuse_device_path,
+         std::optional<CacheTree> cache = std::nullopt)
       : tree_(std::move(tree)),
-        fuse_device_path_(std::move(fuse_device_path)) {}
+        fuse_device_path_(std::move(fuse_device_path)),
+        cache_(std::move(cache)) {}
 
   Result<FuseConnection> MountFuse(const MountSpec& spec);
   Status SetReadahead(const std::string& target, std::uint32_t readahead_kib);
@@ -29,6 +34,10 @@ class Mounts {
               bool read_only);
   Status Unmount(const std::string& target, bool detach);
   Status PutState(const std::string& target, sys::UniqueFd memfd);
+  Result<std::int32_t> OpenBacking(const std::string& target,
+                                   const std::string& name,
+                                   std::uint64_t inode);
+  Status CloseBacking(const std::string& target, std::int32_t id);
   Status MakeDirectory(const std::string& path) { return tree_.Make(path); }
   Status RemoveDirectory(const std::string& path) { return tree_.Remove(path); }
 
@@ -51,8 +60,12 @@ class Mounts {
     KeptMount mount;
     unsigned device_major = 0;
     unsigned device_minor = 0;
+    // Opened and not closed, in the life of this keeper: a bound. The numbers
+    // themselves are the connection's, and the kernel's to check.
+    std::uint32_t backings = 0;
   };
 
+  Result<Kept*> FindKept(const std::string& target);
   Result<FuseConnection> MakeFuseMount(const MountSpec& spec,
                                        const sys::UniqueFd& directory);
   Result<MountRoot> OurMountAt(const std::string& path,
@@ -61,6 +74,7 @@ class Mounts {
 
   KubeletTree tree_;
   std::string fuse_device_path_;
+  std::optional<CacheTree> cache_;
   std::map<std::string, Kept> kept_;  // By target.
 };
 

@@ -67,6 +67,11 @@ Result<std::string> RelativeToKubelet(std::string_view kubelet_dir,
   return std::string(path.substr(kubelet_dir.size() + 1));
 }
 
+Status CheckRelative(std::string_view name) {
+  if (name.starts_with('/')) return Refuse("name", name, "is not relative");
+  return CheckNormalized("/" + std::string(name));
+}
+
 Status CheckSpec(const MountSpec& spec) {
   DS_RETURN_IF_ERROR(CheckId("volume id", spec.volume_id, kVolumeIdBytesMax));
   return CheckId("location id", spec.location_id, kLocationIdBytesMax);

@@ -18,6 +18,9 @@ inline constexpr char kMountSource[] = "datashim";
 
 inline constexpr std::size_t kKeptMountsMax = 512;
 inline constexpr std::uint32_t kReadaheadKibMax = 16384;
+/// Files that the kernel reads by itself for one mount. Each is an open file
+/// in the kernel's count of them (fs.file-max).
+inline constexpr std::uint32_t kBackingsPerMountMax = 4096;
 
 /// kInvalidArgument unless the path is absolute, has at most kPathBytesMax
 /// bytes, no control characters, no empty, "." or ".." component and no '/' at
@@ -29,6 +32,9 @@ Status CheckNormalized(std::string_view path);
 /// REQUIRES: CheckNormalized(kubelet_dir) is OK.
 Result<std::string> RelativeToKubelet(std::string_view kubelet_dir,
                                       std::string_view path);
+
+/// kInvalidArgument unless the name is a normalized path without leading '/'.
+Status CheckRelative(std::string_view name);
 
 /// Ids have the characters [A-Za-z0-9._-] and their bounds of protocol.h.
 Status CheckSpec(const MountSpec& spec);

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include <filesystem>
+#include <fstream>
 #include <memory>
 #include <string>
 
@@ -35,7 +36,8 @@ TEST(KeeperProcess, DISABLED_Serves) {
   ASSERT_NE(directory, nullptr);
   const KeeperOptions options = {std::string(directory) + "/keeper.sock",
                                  std::string(directory) + "/kubelet",
-                                 "/dev/fuse"};
+                                 "/dev/fuse",
+                                 std::string(directory) + "/cache"};
   ::_exit(RunKeeper(options));
 }
 
@@ -47,6 +49,7 @@ class KeeperProcessTest : public ::testing::Test {
     }
     std::filesystem::create_directories(stage_);
     std::filesystem::create_directories(publish_);
+    std::filesystem::create_directories(directory_.path() + "/cache");
     StartKeeper();
     client_ =
         Client::Connect(directory_.path() + "/keeper.sock", Soon()).value();
@@ -99,6 +102,15 @@ TEST_F(KeeperProcessTest, WorksWithTheLeastPrivileges) {
   done = client_->Bind(stage_, publish_, true, Soon());
   EXPECT_TRUE(done.ok()) << done.error().message;
   EXPECT_EQ(::stat(publish_.c_str(), &found), 0);
+  if (fuse.saw_passthrough()) {
+    const std::string file = directory_.path() + "/cache/f";
+    std::ofstream(file) << "x";
+    ASSERT_EQ(::chmod(file.c_str(), 0400), 0);
+    ASSERT_EQ(::stat(file.c_str(), &found), 0);
+    const auto id = client_->OpenBacking(stage_, "f", found.st_ino, Soon());
+    ASSERT_TRUE(id.ok()) << id.error().message;
+    client_->CloseBacking(stage_, *id);
+  }
 
   const std::string status =
       sys::ReadFile("/proc/" + std::to_string(pid_) + "/status", 65536).value();
@@ -124,7 +136,7 @@ TEST_F(KeeperProcessTest, MountsOutliveIt) {
 }
 
 TEST(RunKeeperTest, SaysThatItCannotServe) {
-  EXPECT_EXIT(::_exit(RunKeeper({"/nowhere/keeper.sock", "/nowhere", "x"})),
+  EXPECT_EXIT(::_exit(RunKeeper({"/nowhere/keeper.sock", "/nowhere", "x", ""})),
               ::testing::ExitedWithCode(1), "/nowhere");
 }
 

@@ -21,6 +21,9 @@ struct WireRequest {
   std::uint64_t id;
   std::uint32_t flags;
   std::uint32_t readahead_kib;
+  std::uint64_t inode;
+  std::int32_t backing_id;
+  std::uint32_t reserved;
   std::array<char, kVolumeIdBytesMax> volume_id;
   std::array<char, kLocationIdBytesMax> location_id;
   std::array<char, kPathBytesMax> target;
@@ -34,7 +37,7 @@ struct WireReply {
   std::uint16_t code;  // Of ErrorCode; 0: no error.
   std::uint64_t id;
   std::uint32_t flags;
-  std::uint32_t reserved;
+  std::int32_t backing_id;
   std::array<char, kVolumeIdBytesMax> volume_id;
   std::array<char, kLocationIdBytesMax> location_id;
   std::array<char, kPathBytesMax> target;
@@ -95,6 +98,8 @@ Result<std::array<std::byte, kRequestBytes>> EncodeRequest(
   wire.flags =
       (request.read_only ? kReadOnly : 0) | (request.detach ? kDetach : 0);
   wire.readahead_kib = request.readahead_kib;
+  wire.inode = request.inode;
+  wire.backing_id = request.backing_id;
   if (!Put(request.volume_id, wire.volume_id)) {
     return Malformed("the volume id is too long or has a zero byte");
   }
@@ -113,11 +118,10 @@ Result<Request> ParseRequest(std::span<const std::byte> bytes) {
   WireRequest wire = {};
   DS_RETURN_IF_ERROR(TakeRecord(bytes, wire));
   if (wire.operation < static_cast<std::uint16_t>(Operation::kHello) ||
-      wire.operation >
-          static_cast<std::uint16_t>(Operation::kRemoveDirectory)) {
+      wire.operation > static_cast<std::uint16_t>(Operation::kCloseBacking)) {
     return Malformed("unknown operation " + std::to_string(wire.operation));
   }
-  if ((wire.flags & ~(kReadOnly | kDetach)) != 0) {
+  if ((wire.flags & ~(kReadOnly | kDetach)) != 0 || wire.reserved != 0) {
     return Malformed("unknown flags in a request");
   }
   const auto volume_id = Take(wire.volume_id);
@@ -133,6 +137,8 @@ Result<Request> ParseRequest(std::span<const std::byte> bytes) {
   request.read_only = (wire.flags & kReadOnly) != 0;
   request.detach = (wire.flags & kDetach) != 0;
   request.readahead_kib = wire.readahead_kib;
+  request.inode = wire.inode;
+  request.backing_id = wire.backing_id;
   request.volume_id = *volume_id;
   request.location_id = *location_id;
   request.target = *target;
@@ -147,6 +153,7 @@ std::array<std::byte, kReplyBytes> EncodeReply(const Reply& reply) {
   wire.id = reply.id;
   wire.flags = (reply.read_only ? kReadOnly : 0) | (reply.is_new ? kIsNew : 0) |
                (reply.has_state ? kHasState : 0);
+  wire.backing_id = reply.backing_id;
   Put(reply.volume_id, wire.volume_id);
   Put(reply.location_id, wire.location_id);
   Put(reply.target, wire.target);
@@ -165,8 +172,7 @@ Result<Reply> ParseReply(std::span<const std::byte> bytes) {
   if (wire.code > static_cast<std::uint16_t>(ErrorCode::kUnauthenticated)) {
     return Malformed("unknown error code " + std::to_string(wire.code));
   }
-  if ((wire.flags & ~(kReadOnly | kIsNew | kHasState)) != 0 ||
-      wire.reserved != 0) {
+  if ((wire.flags & ~(kReadOnly | kIsNew | kHasState)) != 0) {
     return Malformed("unknown flags in a reply");
   }
   const auto volume_id = Take(wire.volume_id);
@@ -184,6 +190,7 @@ Result<Reply> ParseReply(std::span<const std::byte> bytes) {
   reply.is_new = (wire.flags & kIsNew) != 0;
   reply.has_state = (wire.flags & kHasState) != 0;
   reply.read_only = (wire.flags & kReadOnly) != 0;
+  reply.backing_id = wire.backing_id;
   reply.volume_id = *volume_id;
   reply.location_id = *location_id;
   reply.target = *target;

@@ -19,7 +19,7 @@
 
 namespace datashim::keeper {
 
-inline constexpr std::uint16_t kProtocolVersion = 1;
+inline constexpr std::uint16_t kProtocolVersion = 2;
 inline constexpr std::size_t kVolumeIdBytesMax = 128;
 inline constexpr std::size_t kLocationIdBytesMax = 64;
 inline constexpr std::size_t kPathBytesMax = 1024;
@@ -39,6 +39,8 @@ enum class Operation : std::uint16_t {
   kPutState,
   kMakeDirectory,
   kRemoveDirectory,
+  kOpenBacking,  ///< `source`: the file's name below the cache directory.
+  kCloseBacking,
 };
 
 /// The fields that an operation does not use are empty.
@@ -48,6 +50,8 @@ struct Request {
   bool read_only = false;
   bool detach = false;
   std::uint32_t readahead_kib = 0;
+  std::int32_t backing_id = 0;
+  std::uint64_t inode = 0;  ///< Number of the file in its file system.
   std::string volume_id;
   std::string location_id;
   std::string target;
@@ -63,6 +67,7 @@ struct Reply {
   bool is_new = false;
   bool has_state = false;  ///< A second descriptor is there: the state memfd.
   bool read_only = false;
+  std::int32_t backing_id = 0;
   std::string volume_id;
   std::string location_id;
   std::string target;
@@ -71,7 +76,7 @@ struct Reply {
 };
 
 inline constexpr std::size_t kRequestBytes =
-    24 + kVolumeIdBytesMax + kLocationIdBytesMax + 2 * kPathBytesMax;
+    40 + kVolumeIdBytesMax + kLocationIdBytesMax + 2 * kPathBytesMax;
 inline constexpr std::size_t kReplyBytes = 24 + kVolumeIdBytesMax +
                                            kLocationIdBytesMax + kPathBytesMax +
                                            kErrorBytesMax;

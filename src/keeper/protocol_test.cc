@@ -14,10 +14,12 @@ using ::testing::HasSubstr;
 Request FullRequest() {
   Request request;
   request.id = 0x0123456789abcdef;
-  request.operation = Operation::kRemoveDirectory;
+  request.operation = Operation::kCloseBacking;
   request.read_only = true;
   request.detach = true;
   request.readahead_kib = 1024;
+  request.backing_id = -7;
+  request.inode = 0xfedcba9876543210;
   request.volume_id = std::string(kVolumeIdBytesMax, 'v');
   request.location_id = std::string(kLocationIdBytesMax, 'l');
   request.target = "/" + std::string(kPathBytesMax - 1, 't');
@@ -30,6 +32,7 @@ Reply FullReply() {
   reply.id = 7;
   reply.error = Error{ErrorCode::kUnauthenticated, "no"};
   reply.is_new = reply.has_state = reply.read_only = true;
+  reply.backing_id = 12;
   reply.volume_id = "v";
   reply.location_id = "l";
   reply.target = "/t";
@@ -92,7 +95,8 @@ TEST(ProtocolTest, MalformedRequestsAreRefused) {
       {6, std::byte{99}},                   // unknown operation
       {16, std::byte{4}},                   // a flag of replies
       {19, std::byte{1}},                   // unknown flag
-      {24 + 5, std::byte{'x'}},             // volume id after its end
+      {36, std::byte{1}},                   // reserved
+      {40 + 5, std::byte{'x'}},             // volume id after its end
       {kRequestBytes - 1, std::byte{'x'}},  // source after its end
   };
   for (const auto& [offset, value] : changes) {
@@ -116,7 +120,6 @@ TEST(ProtocolTest, MalformedRepliesAreRefused) {
   const std::pair<std::size_t, std::byte> changes[] = {
       {6, std::byte{17}},                 // unknown code
       {16, std::byte{0x12}},              // unknown flag
-      {20, std::byte{1}},                 // reserved
       {kReplyBytes - 1, std::byte{'x'}},  // error after its end
   };
   for (const auto& [offset, value] : changes) {

@@ -164,6 +164,14 @@ Status Server::Perform(const Request& request, std::vector<sys::UniqueFd> fds,
       return mounts_.Unmount(request.target, request.detach);
     case Operation::kPutState:
       return mounts_.PutState(request.target, std::move(fds[0]));
+    case Operation::kOpenBacking: {
+      DS_ASSIGN_OR_RETURN(
+          answer.reply.backing_id,
+          mounts_.OpenBacking(request.target, request.source, request.inode));
+      return OkStatus();
+    }
+    case Operation::kCloseBacking:
+      return mounts_.CloseBacking(request.target, request.backing_id);
     case Operation::kMakeDirectory:
       return mounts_.MakeDirectory(request.target);
     case Operation::kRemoveDirectory:

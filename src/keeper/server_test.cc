@@ -87,7 +87,7 @@ TEST_F(KeeperTest, KeeperThatRestartsGetsItsCopiesBack) {
 
   server_.reset();
   ASSERT_EQ(::umount2(other_.c_str(), MNT_DETACH), 0);
-  server_.emplace(socket_, kubelet_);
+  StartServer();
   // Another client asks, so that it is the first client's own doing.
   const auto other_client = Client::Connect(socket_, Soon()).value();
   std::vector<KeptMount> kept;
@@ -105,7 +105,7 @@ TEST_F(KeeperTest, MountThatBothLostIsMountedAnewAfterUnmount) {
   ASSERT_TRUE(client_->MountFuse(Spec(), Soon()).ok());
   client_.reset();
   server_.reset();
-  server_.emplace(socket_, kubelet_);
+  StartServer();
   client_ = Client::Connect(socket_, Soon()).value();
   EXPECT_EQ(client_->MountFuse(Spec(), Soon()).error().code,
             ErrorCode::kAlreadyExists);
@@ -150,7 +150,7 @@ TEST_F(KeeperTest, CallsEndAtTheirDeadlineWithoutAKeeper) {
   ASSERT_FALSE(made.ok());
   EXPECT_EQ(made.error().code, ErrorCode::kUnavailable);
   EXPECT_THAT(made.error().message, HasSubstr(socket_));
-  server_.emplace(socket_, kubelet_);
+  StartServer();
   EXPECT_TRUE(client_->MakeDirectory(kubelet_ + "/x", Soon()).ok());
 }
 

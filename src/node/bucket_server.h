@@ -44,7 +44,7 @@ class BucketServer {
                Deadline deadline);
 
   /// As Session::ProbePassthrough. REQUIRES: Serve was OK.
-  Status ProbePassthrough(const sys::UniqueFd& file) const {
+  Status ProbePassthrough(const fs::BackingFile& file) const {
     return session_->ProbePassthrough(file);
   }
 

@@ -12,9 +12,9 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/result.h"
-#include "cache/cache.h"
 #include "credentials/default_chain.h"
 #include "node/bucket_server.h"
+#include "node/cache_settings.h"
 #include "node/mount_source.h"
 #include "s3/credentials.h"
 #include "sys/errno_error.h"
@@ -83,41 +83,6 @@ fs::FileSystemOptions FileSystemOptionsOf(const MountOptions& options) {
   return result;
 }
 
-/// nullptr when none is asked for. Made if missing: who names a place for a
-/// cache wants one.
-Result<std::shared_ptr<cache::Cache>> OpenCache(const MountOptions& options) {
-  if (options.cache_directory.empty()) {
-    if (options.read_mode != ReadMode::kPassthrough) {
-      return std::shared_ptr<cache::Cache>();
-    }
-    return Error{ErrorCode::kInvalidArgument,
-                 "--read-mode passthrough needs --cache-dir"};
-  }
-  std::error_code failed;
-  std::filesystem::create_directories(options.cache_directory, failed);
-  if (failed) {
-    return sys::ErrnoError(
-        failed.value(), "cache directory \"" + options.cache_directory + "\"");
-  }
-  cache::CacheOptions cache_options;
-  cache_options.directory = options.cache_directory;
-  cache_options.limits.bytes_max = options.cache_bytes_max;
-  DS_ASSIGN_OR_RETURN(auto cache, cache::Cache::Open(cache_options));
-  return std::shared_ptr<cache::Cache>(std::move(cache));
-}
-
-/// That the kernel reads files of the cache directory by itself, if it has to.
-Status CheckReadMode(const MountOptions& options, const BucketServer& server) {
-  if (options.read_mode != ReadMode::kPassthrough) return OkStatus();
-  const sys::UniqueFd file(::open(options.cache_directory.c_str(),
-                                  O_TMPFILE | O_RDWR | O_CLOEXEC, 0600));
-  if (!file) return sys::ErrnoError(errno, "make a file in the cache");
-  const Status works = server.ProbePassthrough(file);
-  if (works.ok()) return works;
-  return works.error().Wrap(
-      "--read-mode passthrough (auto goes on without it)");
-}
-
 /// A FUSE mount of this process; gone at its end.
 class LocalMount {
  public:
@@ -184,7 +149,7 @@ class LocalMount {
 Status Run(const MountOptions& options, std::stop_token stop) {
   DS_ASSIGN_OR_RETURN(const dataset::VolumeConfig config, ConfigOf(options));
   DS_ASSIGN_OR_RETURN(auto credentials, CredentialsOf(options));
-  DS_ASSIGN_OR_RETURN(const auto cache, OpenCache(options));
+  DS_ASSIGN_OR_RETURN(const auto cache, OpenCache(options.cache));
   DS_ASSIGN_OR_RETURN(const auto server,
                       BucketServer::Open(config, std::move(credentials),
                                          FileSystemOptionsOf(options), cache,
@@ -194,11 +159,10 @@ Status Run(const MountOptions& options, std::stop_token stop) {
       LocalMount::Make(options.directory, options.read_only, options.source));
   fuse::SessionOptions session_options;
   session_options.clone_device = true;  // Nobody goes on after this process.
-  session_options.passthrough =
-      cache != nullptr && options.read_mode != ReadMode::kPageCache;
+  session_options.passthrough = options.cache.passthrough();
   DS_RETURN_IF_ERROR(server->Serve(mount.TakeDevice(), session_options,
                                    Deadline::After(kInitTimeout)));
-  DS_RETURN_IF_ERROR(CheckReadMode(options, *server));
+  DS_RETURN_IF_ERROR(CheckReadMode(options.cache, *server));
   DS_RETURN_IF_ERROR(mount.SetReadahead(options.readahead_kib));
   std::printf("mounted %s\n", options.directory.c_str());
   std::fflush(stdout);

@@ -3,17 +3,11 @@
 #pragma once
 
 #include <cstdint>
-#include <limits>
 #include <string>
 
-namespace datashim::node {
+#include "node/cache_settings.h"
 
-/// How files that have a copy on the local disk are read.
-enum class ReadMode {
-  kAuto,         ///< Passthrough where it works, else the page cache.
-  kPassthrough,  ///< The kernel reads the copy by itself; or no mount.
-  kPageCache,    ///< The kernel asks for the pages it does not have.
-};
+namespace datashim::node {
 
 /// What the command line of `datashim mount` says. Credentials come from the
 /// default chain (credentials/default_chain.h).
@@ -30,11 +24,7 @@ struct MountOptions {
   /// Memory for read-ahead and uploads together.
   std::uint64_t memory_mib_max = 256;
   std::uint32_t readahead_kib = 1024;
-  /// Copies of what is read are kept there; empty: nowhere.
-  std::string cache_directory;
-  /// Of all copies. Beside that, 15 % of the disk stay free.
-  std::uint64_t cache_bytes_max = std::numeric_limits<std::uint64_t>::max();
-  ReadMode read_mode = ReadMode::kAuto;
+  CacheSettings cache;
   std::string log_level = "warn";
 };
 

@@ -50,6 +50,7 @@ Status Run(const NodeOptions& options, std::stop_token stop) {
   VolumeHostOptions host_options;
   host_options.mounts_dir = options.plugin_dir + "/mounts";
   host_options.file_system.memory_bytes_max = options.memory_bytes_max;
+  host_options.cache = options.cache;
   NodeVolumeHost host(*keeper, std::move(host_options));
   DS_RETURN_IF_ERROR(host.EndFormerMounts(Deadline::After(kStartTimeout)));
   DS_RETURN_IF_ERROR(host.Ready());

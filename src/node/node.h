@@ -6,6 +6,8 @@
 #include <cstdint>
 #include <string>
 
+#include "node/cache_settings.h"
+
 namespace datashim::node {
 
 /// Where the node process finds and offers its sockets.
@@ -22,6 +24,9 @@ struct NodeOptions {
   std::uint16_t health_port = 9808;
   /// Memory of one mount for read-ahead and uploads together.
   std::uint64_t memory_bytes_max = std::uint64_t{256} << 20;
+  /// Of all volumes. The kubelet removes images when less than 15 % of the disk
+  /// are free, and evicts pods below 15 or 10 %: stay well above.
+  CacheSettings cache = {.disk_free_percent_min = 20};
 };
 
 /// Serves until SIGTERM or SIGINT. Must be called before the process has

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/log.h"
+#include "node/keeper_backing_files.h"
 #include "node/volume_state.h"
 #include "volume/bucket_client.h"
 
@@ -38,7 +39,7 @@ Error Unknown(const std::string& volume_id) {
 
 NodeVolumeHost::NodeVolumeHost(keeper::Client& keeper,
                                VolumeHostOptions options)
-    : keeper_(keeper), options_(std::move(options)) {}
+    : keeper_(keeper), options_(std::move(options)), cache_(options_.cache) {}
 
 NodeVolumeHost::~NodeVolumeHost() {
   // All at once, so that buckets that do not answer cost their time once.
@@ -244,6 +245,13 @@ Result<csi::VolumeStats> NodeVolumeHost::Stats(const std::string& volume_id,
   stats.healthy = place->second.server->serving();
   if (!stats.healthy) {
     stats.message = "the mount is gone; the kubelet's next publish repairs it";
+  } else if (const auto failure = cache_.failure()) {
+    // "Abnormal" is what does not operate optimally, says CSI.
+    stats.healthy = false;
+    stats.message =
+        "files are read from the bucket, without new copies on the node's "
+        "disk: " +
+        failure->message;
   }
   return stats;
 }
@@ -290,17 +298,15 @@ Result<NodeVolumeHost::Place> NodeVolumeHost::MountPlace(
   file_system.read_only = spec.read_only;
   auto credentials =
       std::make_shared<s3::UpdatableCredentials>(volume::CredentialsOf(config));
+  const auto cache = cache_.Get();
   DS_ASSIGN_OR_RETURN(
       auto server,
-      BucketServer::Open(config, credentials, file_system, nullptr,
+      BucketServer::Open(config, credentials, file_system, cache,
                          deadline.Min(Deadline::After(kProbeTimeout))));
   DS_RETURN_IF_ERROR(keeper_.MakeDirectory(spec.target, deadline));
   DS_ASSIGN_OR_RETURN(sys::UniqueFd device, FreshMount(spec, deadline));
-  Status served = server->Serve(std::move(device), fuse::SessionOptions{},
-                                deadline.Min(Deadline::After(kInitTimeout)));
-  if (served.ok()) {
-    served = keeper_.SetReadahead(spec.target, kReadaheadKib, deadline);
-  }
+  const Status served = Serve(*server, spec.target, cache != nullptr,
+                              std::move(device), deadline);
   if (!served.ok()) {
     server.reset();
     const Status undone = keeper_.Unmount(spec.target, true, deadline);
@@ -311,6 +317,20 @@ Result<NodeVolumeHost::Place> NodeVolumeHost::MountPlace(
     return served.error().Wrap("serve \"" + spec.target + "\"");
   }
   return Place{spec.target, std::move(credentials), std::move(server)};
+}
+
+Status NodeVolumeHost::Serve(BucketServer& server, const std::string& path,
+                             bool has_cache, sys::UniqueFd device,
+                             Deadline deadline) {
+  fuse::SessionOptions session;
+  if (has_cache && options_.cache.passthrough()) {
+    session.passthrough = true;
+    session.backing_files = std::make_shared<KeeperBackingFiles>(keeper_, path);
+  }
+  DS_RETURN_IF_ERROR(server.Serve(std::move(device), session,
+                                  deadline.Min(Deadline::After(kInitTimeout))));
+  DS_RETURN_IF_ERROR(CheckReadMode(options_.cache, server));
+  return keeper_.SetReadahead(path, kReadaheadKib, deadline);
 }
 
 Result<sys::UniqueFd> NodeVolumeHost::FreshMount(const keeper::MountSpec& spec,

@@ -21,6 +21,8 @@
 #include "fs/file_system.h"
 #include "keeper/client.h"
 #include "node/bucket_server.h"
+#include "node/cache_settings.h"
+#include "node/node_cache.h"
 
 namespace datashim::node {
 
@@ -30,6 +32,8 @@ struct VolumeHostOptions {
   std::string mounts_dir;
   /// Of every mount; `read_only` is set by the volume.
   fs::FileSystemOptions file_system;
+  /// One for all of them. The keeper's is the same directory.
+  CacheSettings cache;
 };
 
 /// Thread-safe; calls on one volume wait for each other.
@@ -90,6 +94,8 @@ class NodeVolumeHost final : public csi::VolumeHost {
   Result<std::string> EnsurePlace(const std::string& volume_id, Volume& volume,
                                   const dataset::VolumeConfig& config,
                                   bool read_only, Deadline deadline);
+  Status Serve(BucketServer& server, const std::string& path, bool has_cache,
+               sys::UniqueFd device, Deadline deadline);
   Result<Place> MountPlace(const keeper::MountSpec& spec,
                            const dataset::VolumeConfig& config,
                            Deadline deadline);
@@ -106,6 +112,7 @@ class NodeVolumeHost final : public csi::VolumeHost {
 
   keeper::Client& keeper_;
   const VolumeHostOptions options_;
+  NodeCache cache_;
   std::mutex mutex_;
   std::map<std::string, std::shared_ptr<Volume>> volumes_;  // By mutex_.
 };

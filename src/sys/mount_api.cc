@@ -120,11 +120,10 @@ Result<UniqueFd> OpenDirectoryRoot(const std::string& path) {
   return root;
 }
 
-Result<UniqueFd> OpenBeneath(const UniqueFd& root,
-                             const std::string& relative) {
-  open_how how = {};
-  how.flags = O_PATH | O_DIRECTORY | O_CLOEXEC;
-  how.resolve = kResolve;
+namespace {
+
+Result<UniqueFd> OpenBeneath(const UniqueFd& root, const std::string& relative,
+                             const open_how& how) {
   for (;;) {
     UniqueFd fd(static_cast<int>(::syscall(
         SYS_openat2, root.get(), relative.c_str(), &how, sizeof(how))));
@@ -143,6 +142,31 @@ Result<UniqueFd> OpenBeneath(const UniqueFd& root,
     }
     return ErrnoError(errno, "open \"" + relative + "\"");
   }
+}
+
+}  // namespace
+
+Result<UniqueFd> OpenBeneath(const UniqueFd& root,
+                             const std::string& relative) {
+  open_how how = {};
+  how.flags = O_PATH | O_DIRECTORY | O_CLOEXEC;
+  how.resolve = kResolve;
+  return OpenBeneath(root, relative, how);
+}
+
+Result<UniqueFd> OpenFileBeneath(const UniqueFd& root,
+                                 const std::string& relative) {
+  open_how how = {};
+  how.flags = O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC;
+  how.resolve = kResolve | RESOLVE_NO_XDEV;
+  DS_ASSIGN_OR_RETURN(UniqueFd file, OpenBeneath(root, relative, how));
+  struct stat found = {};
+  if (::fstat(file.get(), &found) != 0) {
+    return ErrnoError(errno, "fstat of \"" + relative + "\"");
+  }
+  if (S_ISREG(found.st_mode)) return file;
+  return Error{ErrorCode::kInvalidArgument,
+               "open \"" + relative + "\": it is no regular file"};
 }
 
 Result<MountPoint> MountPointOf(const UniqueFd& directory) {

@@ -60,6 +60,13 @@ Result<UniqueFd> OpenDirectoryRoot(const std::string& path);
 /// Sends nothing to the file system that may be mounted at the last component.
 Result<UniqueFd> OpenBeneath(const UniqueFd& root, const std::string& relative);
 
+/// Opens the regular file `relative` below `root`, in the mount of `root`, for
+/// reading. Waits for no writer of a FIFO.
+/// @return kInvalidArgument if it is something else, or any component is a
+///     symbolic link, another mount, or leads outside.
+Result<UniqueFd> OpenFileBeneath(const UniqueFd& root,
+                                 const std::string& relative);
+
 /// What the kernel knows of the mount that an O_PATH descriptor is in.
 struct MountPoint {
   std::uint64_t mount_id = 0;

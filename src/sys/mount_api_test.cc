@@ -56,6 +56,27 @@ TEST_F(OpenBeneathTest, RefusesEveryOtherWay) {
               HasSubstr("symbolic link"));
 }
 
+TEST_F(OpenBeneathTest, OpensRegularFilesForReadingOnly) {
+  const std::string path = directory_.path();
+  std::ofstream(path + "/a/b/deep") << "x";
+  std::filesystem::create_symlink("file", path + "/file-link");
+  ASSERT_EQ(::mkfifo((path + "/fifo").c_str(), 0600), 0);
+  const auto file = OpenFileBeneath(root_, "a/b/deep");
+  ASSERT_TRUE(file.ok()) << file.error().message;
+  char byte = 0;
+  EXPECT_EQ(::read(file->get(), &byte, 1), 1);
+  EXPECT_EQ(::write(file->get(), &byte, 1), -1);
+  for (const char* const refused :
+       {"file-link", "link/b/deep", "../x", "a/../../x", "/etc/passwd", "fifo",
+        "a", ".", "file/x"}) {
+    const auto opened = OpenFileBeneath(root_, refused);
+    ASSERT_FALSE(opened.ok()) << refused;
+    EXPECT_EQ(opened.error().code, ErrorCode::kInvalidArgument)
+        << refused << ": " << opened.error().message;
+  }
+  EXPECT_EQ(OpenFileBeneath(root_, "none").error().code, ErrorCode::kNotFound);
+}
+
 class MountApiTest : public OpenBeneathTest {
  protected:
   void SetUp() override {

@@ -53,7 +53,8 @@ Status DropPrivileges(std::span<const int> kept) {
   return OkStatus();
 }
 
-Status AllowSystemCalls(std::span<const char* const> names) {
+Status AllowSystemCalls(std::span<const char* const> names,
+                        std::span<const unsigned long> ioctls) {
   const std::unique_ptr<void, void (*)(void*)> filter(
       seccomp_init(SCMP_ACT_ERRNO(EPERM)), seccomp_release);
   if (filter == nullptr) {
@@ -70,6 +71,14 @@ Status AllowSystemCalls(std::span<const char* const> names) {
     if (const int failed =
             seccomp_rule_add(filter.get(), SCMP_ACT_ALLOW, number, 0)) {
       return ErrnoError(-failed, std::string("system call filter: ") + name);
+    }
+  }
+  for (const unsigned long command : ioctls) {
+    // The kernel looks at the lower half of the register only.
+    if (const int failed = seccomp_rule_add(
+            filter.get(), SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 1,
+            SCMP_A1(SCMP_CMP_MASKED_EQ, 0xffffffff, command))) {
+      return ErrnoError(-failed, "system call filter: ioctl");
     }
   }
   if (const int failed =

@@ -16,9 +16,10 @@ namespace datashim::sys {
 /// have is kPermissionDenied.
 Status DropPrivileges(std::span<const int> kept);
 
-/// Allows the named system calls only, in all threads; every other one fails
-/// with EPERM. Names that this architecture does not have are left out.
-/// Needs no_new_privs or CAP_SYS_ADMIN.
-Status AllowSystemCalls(std::span<const char* const> names);
+/// Allows the named system calls, and ioctl(2) with those commands, only, in
+/// all threads; every other one fails with EPERM. Names that this architecture
+/// does not have are left out. Needs no_new_privs or CAP_SYS_ADMIN.
+Status AllowSystemCalls(std::span<const char* const> names,
+                        std::span<const unsigned long> ioctls = {});
 
 }  // namespace datashim::sys

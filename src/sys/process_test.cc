@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 #include <linux/capability.h>
 #include <signal.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -111,6 +112,21 @@ TEST(PrivilegesTest, OtherSystemCallsFail) {
     if (::getpid() <= 0) return 3;
     if (::socket(AF_INET, SOCK_STREAM, 0) != -1 || errno != EPERM) return 4;
     if (::open("/dev/null", O_RDONLY) != -1 || errno != EPERM) return 5;
+    return 0;
+  });
+  EXPECT_EQ(status, 0) << WEXITSTATUS(status);
+}
+
+TEST(PrivilegesTest, OtherCommandsOfIoctlFail) {
+  const int status = RunInChild([] {
+    if (!DropPrivileges({}).ok()) return 1;
+    const std::array names = {"exit_group", "mmap", "munmap", "brk",
+                              "sigaltstack"};
+    const std::array<unsigned long, 1> ioctls = {FIONREAD};
+    if (!AllowSystemCalls(names, ioctls).ok()) return 2;
+    int bytes = 0;
+    if (::ioctl(-1, FIONREAD, &bytes) != -1 || errno != EBADF) return 3;
+    if (::ioctl(-1, FIONBIO, &bytes) != -1 || errno != EPERM) return 4;
     return 0;
   });
   EXPECT_EQ(status, 0) << WEXITSTATUS(status);

@@ -9,6 +9,8 @@
 #include "base/clock.h"
 #include "net/http_client.h"
 #include "net/url.h"
+#include "s3/credentials.h"
+#include "s3/sigv4.h"
 
 namespace datashim::integration {
 namespace {
@@ -85,6 +87,45 @@ Status Minio::Restart(const std::string& access_key,
   }
   DS_ASSIGN_OR_RETURN(process_, ChildProcess::Start(command, File("log")));
   return WaitUntilReady();
+}
+
+Status Minio::AllowWithoutKeys(const std::string& bucket,
+                               const std::vector<std::string>& actions) const {
+  std::string list;
+  for (const std::string& action : actions) {
+    list += (list.empty() ? "\"" : ",\"") + action + "\"";
+  }
+  const std::string resource = "\"arn:aws:s3:::" + bucket;
+  const std::string policy =
+      R"({"Version":"2012-10-17","Statement":[{"Effect":"Allow",)"
+      R"("Principal":{"AWS":["*"]},"Action":[)" +
+      list + R"(],"Resource":[)" + resource + "\"," + resource + "/*\"]}]}";
+  DS_ASSIGN_OR_RETURN(const net::Url url, net::ParseUrl(url_));
+  const std::string hash = s3::Sha256Hex(policy);
+  const std::string date = s3::AmzDate(SystemClock().WallNow());
+  const s3::Parameters signed_headers = {{"host", url.origin.HostHeader()},
+                                         {"x-amz-content-sha256", hash},
+                                         {"x-amz-date", date}};
+  net::HttpCall call;
+  call.method = "PUT";
+  call.origin = url.origin;
+  call.target = "/" + bucket + "?policy=";
+  call.body = policy;
+  call.deadline = Deadline::After(kStartTimeout);
+  call.headers = {{"x-amz-content-sha256", hash},
+                  {"x-amz-date", date},
+                  {"Authorization",
+                   s3::SigV4Signer("s3").Authorize(
+                       {"PUT", "/" + bucket, "policy=", signed_headers, hash},
+                       {SecretString(kAccessKey), SecretString(kSecretKey), {}},
+                       "us-east-1", date)}};
+  net::HttpClientOptions options;
+  options.tls.ca_bundle_pem = ca_pem();
+  DS_ASSIGN_OR_RETURN(const auto client, net::HttpClient::Make(options));
+  DS_ASSIGN_OR_RETURN(const auto answer, client->Fetch(call, 65536));
+  if (answer.status / 100 == 2) return OkStatus();
+  return Error{ErrorCode::kInternal,
+               "policy of \"" + bucket + "\": " + answer.body};
 }
 
 Status Minio::WaitUntilReady() {

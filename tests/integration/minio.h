@@ -36,6 +36,11 @@ class Minio {
   static constexpr const char* kAccessKey = "test-access-key";
   static constexpr const char* kSecretKey = "test-secret-key";
 
+  /// What clients without keys may do with the bucket and its objects, such as
+  /// {"s3:ListBucket"}, and nothing else.
+  Status AllowWithoutKeys(const std::string& bucket,
+                          const std::vector<std::string>& actions) const;
+
   void Kill() { process_->Kill(); }
   /// Starts it again with the same data at the same address. Other keys than
   /// before: the old ones are unknown then.

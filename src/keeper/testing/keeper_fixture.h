@@ -11,6 +11,7 @@
 #include <optional>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "keeper/client.h"
@@ -30,10 +31,14 @@ inline ErrorCode CodeOf(const Status& status) {
 /// The server in a thread, with the privileges of the test.
 class ServerThread {
  public:
-  ServerThread(const std::string& socket, const std::string& kubelet_dir) {
+  /// `cache_dir` may be empty: there is none.
+  ServerThread(const std::string& socket, const std::string& kubelet_dir,
+               const std::string& cache_dir) {
+    std::optional<CacheTree> cache;
+    if (!cache_dir.empty()) cache = CacheTree::Open(cache_dir).value();
     server_ =
-        Server::Listen(
-            socket, Mounts(KubeletTree::Open(kubelet_dir).value(), "/dev/fuse"))
+        Server::Listen(socket, Mounts(KubeletTree::Open(kubelet_dir).value(),
+                                      "/dev/fuse", std::move(cache)))
             .value();
     thread_ = std::jthread([this](std::stop_token stop) {
       EXPECT_TRUE(server_->Run(std::move(stop)).ok());
@@ -45,7 +50,8 @@ class ServerThread {
   std::jthread thread_;
 };
 
-/// A keeper, a client of it and a kubelet directory with three directories.
+/// A keeper, a client of it, a kubelet directory with three directories, and a
+/// cache directory without any.
 class KeeperTest : public ::testing::Test {
  protected:
   void SetUp() override {
@@ -55,9 +61,11 @@ class KeeperTest : public ::testing::Test {
     for (const char* const name : {"stage", "publish", "other"}) {
       std::filesystem::create_directories(kubelet_ + "/" + name);
     }
-    server_.emplace(socket_, kubelet_);
+    std::filesystem::create_directory(cache_);
+    StartServer();
     client_ = Client::Connect(socket_, Soon()).value();
   }
+  void StartServer() { server_.emplace(socket_, kubelet_, cache_); }
   void TearDown() override {
     if (client_ == nullptr) return;
     for (const std::string& path : {publish_, stage_, other_}) {
@@ -79,16 +87,20 @@ class KeeperTest : public ::testing::Test {
     return found;
   }
 
-  // The keeper's error when it is sent this; "" if it did it.
-  std::string RefusalOf(const Request& request, const std::vector<int>& fds) {
+  // The keeper's reply when it is sent this.
+  Reply ReplyTo(const Request& request, const std::vector<int>& fds = {}) {
     const sys::UniqueFd raw = sys::ConnectSeqpacket(socket_).value();
     std::array<std::byte, kReplyBytes> buffer;
     EXPECT_TRUE(
         sys::SendMessage(raw, EncodeRequest(request).value(), fds, Soon())
             .ok());
     EXPECT_TRUE(sys::ReceiveMessage(raw, buffer, Soon()).ok());
-    const auto reply = ParseReply(buffer);
-    return reply.ok() && reply->error ? reply->error->message : "";
+    return ParseReply(buffer).value();
+  }
+  // The keeper's error; "" if it did it.
+  std::string RefusalOf(const Request& request, const std::vector<int>& fds) {
+    const Reply reply = ReplyTo(request, fds);
+    return reply.error ? reply.error->message : "";
   }
 
   // Of this process, which is client and keeper.
@@ -105,6 +117,7 @@ class KeeperTest : public ::testing::Test {
   const sys::testing::TemporaryDirectory directory_;
   const std::string socket_ = directory_.path() + "/keeper.sock";
   const std::string kubelet_ = directory_.path() + "/kubelet";
+  const std::string cache_ = directory_.path() + "/cache";
   const std::string stage_ = kubelet_ + "/stage";
   const std::string publish_ = kubelet_ + "/publish";
   const std::string other_ = kubelet_ + "/other";

@@ -1,5 +1,6 @@
 // TinyFuse: the least a FUSE server has to answer so that its mount is alive: a
-// root directory without entries. Stands for node in the keeper's tests.
+// root directory without entries. Agrees on passthrough. Stands for node in the
+// keeper's tests.
 
 #pragma once
 
@@ -33,6 +34,8 @@ class TinyFuse {
   }
 
   bool saw_init() const { return saw_init_; }
+  /// The kernel offered passthrough. REQUIRES: saw_init().
+  bool saw_passthrough() const { return saw_passthrough_; }
 
  private:
   void Run() {
@@ -49,11 +52,22 @@ class TinyFuse {
     }
   }
 
+  // Of a <linux/fuse.h> that is newer than Debian's.
+  static constexpr std::uint32_t kPassthrough2 = 1u << (37 - 32);
+
   void Answer(const fuse_in_header& header) {
     switch (header.opcode) {
       case FUSE_INIT: {
-        saw_init_ = true;
+        fuse_init_in in = {};
+        std::memcpy(&in, buffer_.data() + sizeof(header), sizeof(in));
         fuse_init_out out = {};
+        if ((in.flags & FUSE_INIT_EXT) != 0 && (in.flags2 & kPassthrough2)) {
+          saw_passthrough_ = true;
+          out.flags = FUSE_INIT_EXT;
+          out.flags2 = kPassthrough2;
+          out.unused[0] = 1;  // max_stack_depth
+        }
+        saw_init_ = true;
         out.major = FUSE_KERNEL_VERSION;
         out.minor = 31;
         out.max_readahead = 1 << 20;
@@ -94,6 +108,7 @@ class TinyFuse {
   const sys::UniqueFd fd_;
   const sys::UniqueFd wake_;
   std::atomic<bool> saw_init_ = false;
+  std::atomic<bool> saw_passthrough_ = false;
   std::array<char, 256 * 1024> buffer_;
   std::thread thread_;
 };
