@@ -22,6 +22,8 @@ if [[ -z $image ]]; then
   tools/image/datashim-image.sh "$image" build/image/datashim.tar "${programs[@]}"
   tools/devcluster/devcluster load-image build/image/datashim.tar
   values+=(--set "image.pullPolicy=IfNotPresent")
+  # The node's disk is that of the builds.
+  values+=(--set "node.cache.diskFreePercent=5")
 fi
 if [[ -n ${KUBELET_DIR:-} ]]; then values+=(--set "kubeletDir=$KUBELET_DIR"); fi
 
@@ -31,6 +33,12 @@ helm=$(tools/devcluster/devcluster bin helm)
 kubectl apply --server-side --force-conflicts -f api/crds
 "$helm" upgrade --install datashim deploy/helm/datashim --namespace "$namespace" --create-namespace \
   --set "image.repository=${image%:*}" --set "image.tag=${image##*:}" "${values[@]}"
+# A keeper of before may speak another protocol. Live mounts outlive it.
+kubectl get pods --namespace "$namespace" -l app.kubernetes.io/component=keeper \
+  -o jsonpath='{range .items[*]}{.metadata.name} {.spec.containers[0].image}{"\n"}{end}' |
+  while read -r pod pod_image; do
+    [[ $pod_image == "$image" ]] || kubectl delete pod --namespace "$namespace" --wait=false "$pod"
+  done
 for workload in deployment/dataset-operator daemonset/datashim-node; do
   kubectl rollout status --namespace "$namespace" "$workload" --timeout=120s
 done

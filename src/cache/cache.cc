@@ -266,6 +266,7 @@ void Cache::DiskFailed(const Error& error) {
 void Cache::DiskWorks() {
   {
     const std::lock_guard lock(mutex_);
+    failed_at_.reset();
     if (!std::exchange(failure_, std::nullopt)) return;
   }
   log::Info("the cache disk works again", {{"directory", directory_.path()}});

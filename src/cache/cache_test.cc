@@ -405,8 +405,13 @@ TEST_F(CacheDiskTest, AFullDiskIsNoErrorAndSaidOnce) {
   for (int i = 0; i < others; ++i) {
     stdfs::remove(place_.path() + "/" + std::to_string(i));
   }
-  EXPECT_TRUE(Fill("a", Pattern(kMib, 1))->whole());
-  EXPECT_FALSE(cache_->failure());
+  EXPECT_TRUE(Eventually([&] {
+    clock_.Advance(options_.retry_after);
+    return !cache_->failure();
+  }));
+  const auto filled = Fill("a", Pattern(kMib, 1));
+  ASSERT_NE(filled, nullptr);
+  EXPECT_TRUE(filled->whole());
 }
 
 TEST_F(CacheDiskTest, ADiskThatIsFullOrWorksAgainIsNoticedWithoutReaders) {

@@ -126,7 +126,7 @@ void AddCache(CLI::App& command, node::CacheSettings& settings,
   command.add_option("--cache-dir", settings.directory,
                      std::string("Keeps copies of what is read there, ") +
                          whose +
-                         " only; on a local ext4 or XFS. Default: no copies");
+                         "; on a local ext4 or XFS. Default: no copies");
   command
       .add_option_function<std::string>(
           "--cache-size",
@@ -272,7 +272,7 @@ void AddMount(CLI::App& app, Command& chosen) {
       ->capture_default_str();
   command->add_option("--readahead-kib", options.readahead_kib)
       ->capture_default_str();
-  AddCache(*command, options.cache, "for this mount");
+  AddCache(*command, options.cache, "for this mount only");
   AddLogLevel(*command, options.log_level);
   command->callback(
       [&chosen] { chosen = [] { return node::RunMount(options); }; });

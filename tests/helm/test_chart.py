@@ -78,6 +78,13 @@ def test_lint(values):
     ("webhook.timeoutSeconds=60", "timeoutSeconds"),
     ("operator.replicas=0", "replicas"),
     ("node.memoryMiBMax=many", "memoryMiBMax"),
+    ("node.cache.enabled=maybe", "enabled"),
+    ("node.cache.hostPath=cache", "hostPath"),
+    ("node.cache.hostPath=/", "hostPath"),
+    ("node.cache.size=lots", "size"),
+    ("node.cache.size=0%", "size"),
+    ("node.cache.size=101%", "size"),
+    ("node.cache.diskFreePercent=100", "diskFreePercent"),
     ("node.resources.memory=1Gi", "resources"),
     ("keeper.socketDir=run", "socketDir"),
     ("podLabels.a=1", "podLabels"),
@@ -198,11 +205,28 @@ def test_what_datasets_may_reach_is_told_to_the_operator():
         return container["args"]
 
     assert {"--dataset-types=COS,NFS,HOST,CSI", "--host-paths=/", "--csi-drivers=*",
-            "--host-paths-refused=/var/lib/kubelet,/run/datashim"} <= set(arguments())
+            "--host-paths-refused=/var/lib/kubelet,/run/datashim,/var/lib/datashim/cache"} <= set(arguments())
     narrow = arguments("--set", "datasets.types={COS,HOST},datasets.hostPaths={/data,/mnt/disks},kubeletDir=/data/kubelet",
                        "--set-json", "datasets.csiDrivers=[]")
     assert {"--dataset-types=COS,HOST", "--host-paths=/data,/mnt/disks", "--csi-drivers=",
-            "--host-paths-refused=/data/kubelet,/run/datashim"} <= set(narrow)
+            "--host-paths-refused=/data/kubelet,/run/datashim,/var/lib/datashim/cache"} <= set(narrow)
+
+
+def test_the_cache_is_written_by_the_node_and_read_by_the_keeper():
+    def of(name: str, *settings: str) -> tuple[list, dict, dict]:
+        pod = objects("default", *settings)["DaemonSet", f"datashim-{name}"]["spec"]["template"]["spec"]
+        (container,) = pod["containers"]
+        mounts = {m["name"]: m for m in container["volumeMounts"]}
+        return container["args"], mounts.get("cache"), {v["name"]: v for v in pod["volumes"]}.get("cache")
+
+    for name in ("node", "keeper"):
+        args, mount, volume = of(name)
+        assert "--cache-dir=/var/lib/datashim/cache" in args
+        assert mount["mountPath"] == volume["hostPath"]["path"] == "/var/lib/datashim/cache"
+        assert mount.get("readOnly", False) == (name == "keeper")
+        args, mount, volume = of(name, "--set", "node.cache.enabled=false")
+        assert not [arg for arg in args if "cache" in arg] and not mount and not volume
+    assert {"--cache-size=50%", "--cache-disk-free-percent=20"} <= set(of("node")[0])
 
 
 def test_names_that_users_know():
