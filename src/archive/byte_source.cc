@@ -23,19 +23,16 @@ RangedSource::RangedSource(std::uint64_t size_bytes, Fetch fetch)
 
 RangedSource::~RangedSource() { stop_.request_stop(); }
 
-std::future<Result<RangedSource::Part>> RangedSource::Start(
-    std::uint64_t offset) {
+void RangedSource::Start(std::uint64_t offset) {
   const std::size_t bytes =
       std::min<std::uint64_t>(range_bytes_, size_ - offset);
   range_bytes_ = std::min(range_bytes_ * 2, kRangeBytesMax);
-  // Its future waits for it when it ends.
-  return std::async(
-      std::launch::async,
-      [this, offset, bytes, stop = stop_.get_token()]() -> Result<Part> {
+  ahead_ = {offset, std::vector<std::byte>(bytes)};
+  // The future waits for it when it ends.
+  fetch_ahead_ = std::async(
+      std::launch::async, [this, offset, bytes, stop = stop_.get_token()] {
         SetThreadName("archive-fetch");
-        Part part{offset, std::vector<std::byte>(bytes)};
-        DS_RETURN_IF_ERROR(fetch_({offset, bytes}, part.bytes, stop));
-        return part;
+        return fetch_({offset, bytes}, ahead_.bytes, stop);
       });
 }
 
@@ -45,16 +42,17 @@ Result<std::span<const std::byte>> RangedSource::Next() {
     return offset_ >= part.offset && offset_ - part.offset < part.bytes.size();
   };
   if (!is_within(current_)) {
-    if (!ahead_.valid() || ahead_offset_ != offset_) {
-      if (ahead_.valid()) ahead_.wait();  // One fetch at a time.
-      ahead_ = Start(offset_);
+    if (!fetch_ahead_.valid() || ahead_offset_ != offset_) {
+      if (fetch_ahead_.valid()) fetch_ahead_.wait();  // One at a time.
+      Start(offset_);
     }
     current_ = {};
-    DS_ASSIGN_OR_RETURN(current_, ahead_.get());
+    DS_RETURN_IF_ERROR(fetch_ahead_.get());
+    current_ = std::move(ahead_);
     ahead_offset_ = offset_ + current_.bytes.size();
     // Not behind a jump: the next read may be another one.
     if (ahead_offset_ < size_ && range_bytes_ > kRangeBytesMin * 2) {
-      ahead_ = Start(ahead_offset_);
+      Start(ahead_offset_);
     }
   }
   const auto rest = std::span<const std::byte>(current_.bytes)

@@ -60,7 +60,8 @@ class RangedSource final : public ByteSource {
     std::vector<std::byte> bytes;
   };
 
-  std::future<Result<Part>> Start(std::uint64_t offset);
+  // REQUIRES: no fetch is under way.
+  void Start(std::uint64_t offset);
 
   const std::uint64_t size_;
   const Fetch fetch_;
@@ -69,7 +70,8 @@ class RangedSource final : public ByteSource {
   std::size_t range_bytes_;   // Of the next fetch: grows while nobody jumps.
   Part current_;
   std::uint64_t ahead_offset_ = 0;
-  std::future<Result<Part>> ahead_;  // Valid: a fetch from ahead_offset_.
+  Part ahead_;                       // The fetch's, until it is done.
+  std::future<Status> fetch_ahead_;  // Valid: a fetch from ahead_offset_.
 };
 
 /// An object of a bucket. Its size and version are asked for now.
