@@ -50,8 +50,8 @@ image: ## Builds the container image as build/image/datashim.tar
 	@tools/image/build.sh
 
 .PHONY: bench
-bench: ## Measures, and writes build/bench/results.json
-	@tools/bench.sh
+bench: ## Measures against the peers: build/bench/results.json (SCENARIO="cold_seq find_20k")
+	@tools/bench.sh $(SCENARIO)
 
 .PHONY: cluster-up
 cluster-up: ## Starts a real one-node Kubernetes with an S3 server on this machine

@@ -1,7 +1,7 @@
 """What every benchmark shares: processes, their CPU time, medians, the report.
 
 Results are {scenario: {contender: {metric: median}}}; the unit is in the
-metric's name: gb_per_s, cpu_s_per_gb, peak_rss_mib, seconds, milliseconds.
+metric's name: gb_per_s, cpu_s_per_gb, peak_rss_mib, files_per_s, seconds.
 Contenders are interleaved (A B A B …) and the first round is thrown away: the
 first touch of a virtual machine's memory costs more than the work itself.
 """
@@ -22,6 +22,8 @@ import botocore.config
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 CLOCK_TICKS = os.sysconf("SC_CLK_TCK")
+UPLOAD_PART = 64 << 20
+CURL_CONNECTIONS = 16
 
 
 def binary(name: str) -> str:
@@ -43,12 +45,12 @@ def memory_mib(pid: int, field: str) -> float:
     raise ValueError(f"no {field} for process {pid}")
 
 
-def wait_for(what: str, condition, seconds: float = 30):
+def wait_for(what: str, condition, seconds: float = 30, every: float = 0.02):
     deadline = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > deadline:
             raise TimeoutError(f"not within {seconds:g} s: {what}")
-        time.sleep(0.02)
+        time.sleep(every)
 
 
 def free_port() -> int:
@@ -84,10 +86,10 @@ class Minio:
 
         wait_for("MinIO answers", answers)
         self.client.create_bucket(Bucket=self.bucket)
-        # Anonymous reads, so that curl needs no signature.
+        # Anonymous use, so that curl needs no signature.
         self.client.put_bucket_policy(Bucket=self.bucket, Policy=json.dumps({
             "Version": "2012-10-17", "Statement": [{
-                "Effect": "Allow", "Principal": {"AWS": ["*"]}, "Action": ["s3:GetObject"],
+                "Effect": "Allow", "Principal": {"AWS": ["*"]}, "Action": ["s3:GetObject", "s3:PutObject"],
                 "Resource": [f"arn:aws:s3:::{self.bucket}/*"]}]}))
         return self
 
@@ -96,13 +98,55 @@ class Minio:
         self._process.wait()
         self._folder.cleanup()
 
+    @contextlib.contextmanager
+    def at(self, endpoint: str):
+        """Clients go through another address meanwhile."""
+        direct, self.endpoint = self.endpoint, endpoint
+        try:
+            yield
+        finally:
+            self.endpoint = direct
+
     @property
     def environment(self) -> dict[str, str]:
-        return {**os.environ, "AWS_ACCESS_KEY_ID": self.access_key, "AWS_SECRET_ACCESS_KEY": self.secret_key}
+        clean = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+        return {**clean, "AWS_ACCESS_KEY_ID": self.access_key, "AWS_SECRET_ACCESS_KEY": self.secret_key,
+                "AWS_REGION": "us-east-1", "AWS_DEFAULT_REGION": "us-east-1"}
+
+    def put_large(self, key: str, size: int) -> None:
+        """Random bytes, uploaded in parts without holding them all."""
+        where = {"Bucket": self.bucket, "Key": key}
+        upload = self.client.create_multipart_upload(**where)["UploadId"]
+        parts = []
+        for number in range(1, size // UPLOAD_PART + 1):
+            answer = self.client.upload_part(**where, UploadId=upload, PartNumber=number,
+                                             Body=os.urandom(UPLOAD_PART))
+            parts.append({"PartNumber": number, "ETag": answer["ETag"]})
+        self.client.complete_multipart_upload(**where, UploadId=upload, MultipartUpload={"Parts": parts})
+
+    def put_many(self, keys: list[str], size: int) -> None:
+        """Many objects with the same bytes, by one curl: several thousand a second."""
+        with tempfile.NamedTemporaryFile() as body:
+            body.write(os.urandom(size))
+            body.flush()
+            config = "next\n".join(
+                f'url = "{self.endpoint}/{self.bucket}/{key}"\nupload-file = "{body.name}"\noutput = /dev/null\n'
+                for key in keys)
+            run_curl(config)
+
+
+def run_curl(config: str) -> None:
+    """One curl process with 16 connections."""
+    subprocess.run(["curl", "-sS", "--no-progress-meter", "--fail", "--parallel", "--parallel-max",
+                    str(CURL_CONNECTIONS), "-K", "-"], input=config, text=True, check=True)
+
+
+# What a scenario is judged by; of the rest less is better, too.
+MAIN_METRICS = ("gb_per_s", "reads_per_s", "files_per_s", "entries_per_s", "seconds")
 
 
 class Report:
-    """Collects samples and writes their medians."""
+    """Collects samples, round by round, and writes their medians."""
 
     def __init__(self):
         self._samples = collections.defaultdict(list)
@@ -117,13 +161,19 @@ class Report:
             tree.setdefault(scenario, {}).setdefault(contender, {})[metric] = round(statistics.median(values), 4)
         return tree
 
-    def write(self, path: pathlib.Path) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(self.medians(), indent=2, sort_keys=True) + "\n")
+    def ratio(self, scenario: str, contender: str, metric: str) -> float | None:
+        """How many times as good datashim was, as the median of the rounds."""
+        ours = self._samples.get((scenario, "datashim", metric))
+        theirs = self._samples.get((scenario, contender, metric))
+        if not ours or not theirs or contender == "datashim":
+            return None
+        pairs = [(b, a) if metric == "seconds" else (a, b) for a, b in zip(ours, theirs)]
+        return statistics.median(a / b for a, b in pairs if b > 0)
 
     def table(self) -> str:
-        lines = [f"{'scenario':<22}{'contender':<17}{'metric':<20}{'median':>12}{'min':>12}{'max':>12}"]
+        lines = [f"{'scenario':<16}{'contender':<15}{'metric':<16}{'median':>10}{'min':>10}{'max':>10}  datashim to it"]
         for (scenario, contender, metric), values in sorted(self._samples.items()):
-            lines.append(f"{scenario:<22}{contender:<17}{metric:<20}{statistics.median(values):>12.4g}"
-                         f"{min(values):>12.4g}{max(values):>12.4g}")
+            ratio = self.ratio(scenario, contender, metric) if metric in MAIN_METRICS else None
+            lines.append(f"{scenario:<16}{contender:<15}{metric:<16}{statistics.median(values):>10.4g}"
+                         f"{min(values):>10.4g}{max(values):>10.4g}" + (f"  {ratio:.2f}" if ratio else ""))
         return "\n".join(lines)

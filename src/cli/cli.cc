@@ -10,6 +10,8 @@
 #include "archive/worker.h"
 #include "base/log.h"
 #include "base/strings.h"
+#include "bench/bench.h"
+#include "bench/scenario.h"
 #include "csi_controller/controller.h"
 #include "node/mount.h"
 #include "node/node.h"
@@ -234,6 +236,21 @@ void AddUnpack(CLI::App& app, Command& chosen) {
       [&chosen] { chosen = [] { return archive::RunUnpack(options); }; });
 }
 
+void AddBucket(CLI::App& command, node::BucketOptions& bucket,
+               const char* source) {
+  command.add_option("source", bucket.source, source)->required();
+  command.add_option("--endpoint-url", bucket.endpoint_url, "Default: AWS")
+      ->envname("AWS_ENDPOINT_URL");
+  command.add_option("--region", bucket.region, "Default: found out")
+      ->envname("AWS_REGION");
+  command.add_flag("--virtual-host-style", bucket.virtual_host_style,
+                   "http://bucket.host/key instead of http://host/bucket/key");
+  command.add_option("--ca-bundle", bucket.ca_bundle_path, "PEM file")
+      ->envname("AWS_CA_BUNDLE");
+  command.add_flag("--no-sign-request", bucket.no_sign_request,
+                   "Anonymous access");
+}
+
 void AddMount(CLI::App& app, Command& chosen) {
   static node::MountOptions options;
   CLI::App* const command =
@@ -251,20 +268,9 @@ void AddMount(CLI::App& app, Command& chosen) {
       "http://127.0.0.1:9000\n"
       "  datashim mount s3://models /mnt/models --read-only --cache-dir "
       "/var/cache/datashim --cache-size 200G\n");
-  command->add_option("source", options.source, "s3://bucket[/prefix]")
-      ->required();
+  AddBucket(*command, options.bucket, "s3://bucket[/prefix]");
   command->add_option("directory", options.directory, "Where to mount")
       ->required();
-  command->add_option("--endpoint-url", options.endpoint_url, "Default: AWS")
-      ->envname("AWS_ENDPOINT_URL");
-  command->add_option("--region", options.region, "Default: found out")
-      ->envname("AWS_REGION");
-  command->add_flag("--virtual-host-style", options.virtual_host_style,
-                    "http://bucket.host/key instead of http://host/bucket/key");
-  command->add_option("--ca-bundle", options.ca_bundle_path, "PEM file")
-      ->envname("AWS_CA_BUNDLE");
-  command->add_flag("--no-sign-request", options.no_sign_request,
-                    "Anonymous access");
   command->add_flag("--read-only", options.read_only);
   command->add_option("--metadata-ttl", options.metadata_ttl_seconds, "Seconds")
       ->capture_default_str();
@@ -276,6 +282,47 @@ void AddMount(CLI::App& app, Command& chosen) {
   AddLogLevel(*command, options.log_level);
   command->callback(
       [&chosen] { chosen = [] { return node::RunMount(options); }; });
+}
+
+void AddBench(CLI::App& app, Command& chosen) {
+  static bench::BenchOptions options;
+  CLI::App* const command = app.add_subcommand(
+      "bench", "Measure how fast a bucket is read through a mount (root)");
+  command->footer(
+      "For a bucket, each scenario runs through a fresh mount (datashim) and "
+      "as plain\nGETs (raw); for a directory, through whatever is mounted "
+      "there. It reads what is\nthere; with --write, test objects of its own "
+      "instead. Takes a few minutes.\n\n"
+      "Examples:\n"
+      "  datashim bench s3://models/llama\n"
+      "  datashim bench s3://data --endpoint-url http://127.0.0.1:9000 "
+      "--write\n"
+      "  datashim bench s3://data --scenario rand_256k --json\n"
+      "  datashim bench /mnt/other-mount --scenario find\n");
+  AddBucket(*command, options.bucket, "s3://bucket[/prefix], or a directory");
+  std::vector<std::string> names;
+  for (const bench::Scenario scenario : bench::AllScenarios()) {
+    names.emplace_back(bench::NameOf(scenario));
+  }
+  command->add_option("--scenario", options.scenarios, "Default: all")
+      ->check(CLI::IsMember(names));
+  command->add_option("--contender", options.contenders, "Default: both")
+      ->check(CLI::IsMember({"datashim", "raw"}));
+  command->add_option("--rounds", options.rounds, "The median counts")
+      ->check(CLI::Range(1, 100))
+      ->capture_default_str();
+  command
+      ->add_option("--random-seconds", options.random_seconds,
+                   "Of random reads")
+      ->check(CLI::Range(1, 600))
+      ->capture_default_str();
+  command->add_flag("--write", options.write,
+                    "Makes 1 GiB of test objects below the prefix, reads "
+                    "those, and deletes them");
+  command->add_flag("--json", options.json,
+                    "{scenario: {contender: {metric: median}}}");
+  command->callback(
+      [&chosen] { chosen = [] { return bench::RunBench(options); }; });
 }
 
 }  // namespace
@@ -294,6 +341,7 @@ int Run(int argc, char** argv) {
   AddController(app, chosen);
   AddUnpack(app, chosen);
   AddMount(app, chosen);
+  AddBench(app, chosen);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

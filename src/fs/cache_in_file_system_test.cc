@@ -376,6 +376,22 @@ TEST_F(PassthroughTest, WhatIsCachedStaysSoAndTheNameBecomesAnotherInode) {
   EXPECT_EQ(InodeOf("f"), second);
 }
 
+// The number that a listing has for a name may be that of an inode that is open
+// and lost its name.
+TEST_F(PassthroughTest, AnotherInodeStaysAnotherWhenTheKernelForgotIt) {
+  EXPECT_EQ(List("")->size(), 1u);
+  const InodeId inode = InodeOf("f");
+  auto early = OpenInode(inode);
+  MakeWhole();
+  EXPECT_EQ(ErrorOf(OpenInode(inode)), FsError::kStale);
+  const InodeId second = InodeOf("f");
+  fs_->Forget(second, 1);
+  const InodeId third = InodeOf("f");
+  EXPECT_NE(third, inode);
+  EXPECT_GT(OpenInode(third)->backing_id, 0);
+  EXPECT_TRUE(*ReadAll(early->handle) == text_);
+}
+
 TEST_F(PassthroughTest, AWriterGetsAnInodeOfItsOwn) {
   MakeWhole();
   const InodeId inode = InodeOf("f");

@@ -17,6 +17,7 @@ constexpr std::uint64_t kFirstOffset = 2;
 constexpr std::uint64_t kExtraOffset = std::uint64_t{1} << 48;
 // Names copied out of a listing at once.
 constexpr std::size_t kBatch = 256;
+constexpr std::size_t kDirectoriesAheadMax = 32;
 
 FsStatus Ok() { return std::monostate{}; }
 
@@ -80,14 +81,42 @@ FsStatus ObjectFileSystem::StartReading(DirectoryHandle& handle) {
   const auto key = tree_.inodes().Key(**inode);
   const MonotonicTime now = clock_.Now();
   handle.extra_names.reset();
+  PrepareSiblings(**inode);
   handle.listing = tree_.FreshListing(handle.inode, now);
   if (handle.listing) return Ok();
   // A directory that was removed while it was open is empty.
-  handle.listing = std::make_shared<Listing>(
-      *store_, Tree::PrefixOf(key.value_or("")), /*empty=*/!key,
-      options_.request_timeout, hidden_, clock_);
-  if (key) tree_.SetListing(handle.inode, handle.listing, now);
+  const std::string prefix = Tree::PrefixOf(key.value_or(""));
+  if (!key) {
+    handle.listing = Listing::Empty(listing_context_, prefix);
+    return Ok();
+  }
+  handle.listing = std::make_shared<Listing>(listing_context_, prefix);
+  tree_.SetListing(handle.inode, handle.listing, now);
   return Ok();
+}
+
+// Who reads one directory after the other (find, os.walk) finds the next ones
+// listed already.
+void ObjectFileSystem::PrepareSiblings(const Inode& directory) {
+  const MonotonicTime now = clock_.Now();
+  InodeTable& inodes = tree_.inodes();
+  const InodeId parent = directory.record.parent;
+  const auto listing = tree_.FreshListing(parent, now);
+  if (!listing) return;
+  for (const std::size_t index : listing->NamesAhead(
+           directory.name(), FileType::kDirectory, kDirectoriesAheadMax)) {
+    const std::string name = listing->At(index).name;
+    const Inode* known = inodes.FindChild(parent, name);
+    const InodeId id = known != nullptr
+                           ? known->record.id
+                           : listing->KeepInode(index, inodes.NewId());
+    if (tree_.FreshListing(id, now)) continue;
+    const auto above = inodes.Key(*inodes.Find(parent));
+    auto ahead = std::make_shared<Listing>(
+        listing_context_, Tree::PrefixOf(above.value_or("")) + name + "/");
+    ahead->FetchAhead();
+    tree_.SetListing(id, std::move(ahead), now);
+  }
 }
 
 FsResult<bool> ObjectFileSystem::ReadDots(const DirectoryHandle& handle,
@@ -110,17 +139,26 @@ FsResult<bool> ObjectFileSystem::ReadListed(DirectoryHandle& handle,
                                             std::uint64_t offset,
                                             bool count_lookups,
                                             const Accept& accept) {
+  std::optional<std::string> key;
+  {
+    const Lock lock(mutex_);
+    key = tree_.inodes().Key(*tree_.inodes().Find(handle.inode));
+  }
+  if (!key) return true;  // Removed.
   while (true) {
     const std::size_t first = offset - kFirstOffset;
     auto names = handle.listing->Read(first, kBatch);
     if (!names.ok()) return names.failure();
-    if (names->empty()) return true;
+    if (names->empty()) {
+      NoteWhole(handle.inode, *handle.listing);
+      return true;
+    }
     for (ListedName& listed : *names) {
       const std::size_t index = offset++ - kFirstOffset;
       DirectoryEntry entry;
       entry.name = listed.name;
       auto known =
-          EntryOfListed(handle, index, std::move(listed), count_lookups);
+          EntryOfListed(handle, *key, index, std::move(listed), count_lookups);
       if (!known) continue;
       entry.entry = *known;
       entry.next_offset = offset;
@@ -131,17 +169,24 @@ FsResult<bool> ObjectFileSystem::ReadListed(DirectoryHandle& handle,
   }
 }
 
+void ObjectFileSystem::NoteWhole(InodeId directory, const Listing& listing) {
+  const Lock lock(mutex_);
+  Inode* inode = tree_.inodes().Find(directory);
+  if (inode != nullptr) inode->record.size = listing.size();
+}
+
 // nullopt: this mount removed the name after the listing was made.
 std::optional<Entry> ObjectFileSystem::EntryOfListed(
-    const DirectoryHandle& handle, std::size_t index, ListedName listed,
-    bool count_lookup) {
+    const DirectoryHandle& handle, const std::string& key, std::size_t index,
+    ListedName listed, bool count_lookup) {
   const Lock lock(mutex_);
   InodeTable& inodes = tree_.inodes();
   Inode* directory = inodes.Find(handle.inode);
-  const auto key = inodes.Key(*directory);
-  if (!key) return std::nullopt;
-  if (tree_.IsAbsentSince(Tree::PrefixOf(*key) + listed.name,
-                          handle.listing->started())) {
+  const bool removed =
+      directory->record.parent == 0 && directory->record.id != kRootInode;
+  if (removed || (tree_.has_facts() &&
+                  tree_.IsAbsentSince(Tree::PrefixOf(key) + listed.name,
+                                      handle.listing->started()))) {
     return std::nullopt;
   }
   listed.inode = handle.listing->KeepInode(index, inodes.NewId());
@@ -243,11 +288,8 @@ FsResult<Entry> ObjectFileSystem::MakeDirectory(InodeId parent,
   inode.set(kInodeHasModified);
   ++inode.record.lookups;
   // Known to be empty: what is made in it next needs no lookups in the store.
-  tree_.SetListing(
-      inode.record.id,
-      std::make_shared<Listing>(*store_, place->key + "/", /*empty=*/true,
-                                options_.request_timeout, hidden_, clock_),
-      now);
+  tree_.SetListing(inode.record.id,
+                   Listing::Empty(listing_context_, place->key + "/"), now);
   return EntryOf(inode, now);
 }
 

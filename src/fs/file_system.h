@@ -292,10 +292,18 @@ struct DiskCache {
   std::string key_prefix;
 };
 
+/// What the store has just said of the root, listed by "/": its first page. Who
+/// asks whether a bucket can be read saves the first reader the same question.
+struct RootPage {
+  store::ListPage page;
+  MonotonicTime asked;  ///< By the file system's clock.
+};
+
 /// Makes the file system over `store`, which it shares. Starts its threads;
 /// they end with it.
 std::unique_ptr<FileSystem> MakeFileSystem(
     std::shared_ptr<store::ObjectStore> store, const FileSystemOptions& options,
-    Clock& clock = SystemClock(), DiskCache disk = {});
+    Clock& clock = SystemClock(), DiskCache disk = {},
+    const std::optional<RootPage>& root = {});
 
 }  // namespace datashim::fs

@@ -9,6 +9,10 @@
 namespace datashim::fs {
 namespace {
 
+// Of files that are fetched before they are opened.
+constexpr std::uint64_t kSmallBytesMax = std::uint64_t{1} << 20;
+constexpr std::size_t kFilesAheadMax = 64;
+
 FsStatus Ok() { return std::monostate{}; }
 
 }  // namespace
@@ -90,12 +94,42 @@ FsResult<OpenResult> ObjectFileSystem::OpenLocked(Inode& inode, OpenFlags flags,
   return result;
 }
 
+std::vector<std::shared_ptr<ReadFile>> ObjectFileSystem::PrepareFollowing(
+    const Inode& inode) {
+  std::vector<std::shared_ptr<ReadFile>> dropped;
+  const InodeId parent = inode.record.parent;
+  const auto listing = tree_.FreshListing(parent, clock_.Now());
+  if (!listing || inode.record.size > kSmallBytesMax) return dropped;
+  InodeTable& inodes = tree_.inodes();
+  const auto above = inodes.Key(*inodes.Find(parent));
+  for (const std::size_t index :
+       listing->NamesAhead(inode.name(), FileType::kFile, kFilesAheadMax)) {
+    const ListedName listed = listing->At(index);
+    if (listed.size == 0 || listed.size > kSmallBytesMax) continue;
+    const Inode* known = inodes.FindChild(parent, listed.name);
+    const InodeId id = known != nullptr
+                           ? known->record.id
+                           : listing->KeepInode(index, inodes.NewId());
+    if (files_.contains(id) || prepared_.Has(id)) continue;
+    const ObjectVersion version{
+        Tree::PrefixOf(above.value_or("")) + listed.name, listed.etag,
+        listed.size};
+    auto file = read_path_.Open(version, nullptr);
+    read_path_.FetchAhead(*file);
+    for (auto& oldest : prepared_.Add(id, version, std::move(file))) {
+      dropped.push_back(std::move(oldest));
+    }
+  }
+  return dropped;
+}
+
 FsResult<OpenResult> ObjectFileSystem::Open(InodeId id, OpenFlags flags) {
   flags.write = flags.write || flags.truncate;
   FsResult<OpenResult> result = FsError::kIo;
   FsResult<LocalCopy> local = LocalCopy();
   if (!flags.write) local = FindLocal(id);
   if (!local.ok()) return local.failure();
+  std::vector<std::shared_ptr<ReadFile>> dropped;
   {
     const Lock lock(mutex_);
     auto inode = FindInode(id);
@@ -108,7 +142,12 @@ FsResult<OpenResult> ObjectFileSystem::Open(InodeId id, OpenFlags flags) {
     // kernel takes one, and looks up anew only once.
     if (!flags.write) *local = OpenCopy(**inode).value_or(*local);
     result = OpenLocked(**inode, flags, *local);
+    // Files without a copy on the disk: its neighbours will have none, too.
+    if (result.ok() && !flags.write && !local->copy) {
+      dropped = PrepareFollowing(**inode);
+    }
   }
+  for (const auto& file : dropped) read_path_.Close(*file);
   if (result.ok() && flags.truncate) {
     auto truncated = Truncate(id, 0, result->handle);
     if (!truncated.ok()) {
@@ -182,7 +221,8 @@ std::shared_ptr<ReadFile> ObjectFileSystem::ReaderOf(Inode& inode,
   const ObjectVersion version{*key, std::string(inode.etag()),
                               inode.record.size};
   if (copy && copy->id() != CopyId(disk_, version)) copy = nullptr;
-  file.reader = read_path_.Open(version, std::move(copy));
+  if (!copy) file.reader = prepared_.Take(inode.record.id, version);
+  if (!file.reader) file.reader = read_path_.Open(version, std::move(copy));
   return file.reader;
 }
 

@@ -37,6 +37,7 @@ enum InodeFlag : std::uint8_t {
 struct InodeRecord {
   InodeId id = 0;
   InodeId parent = 0;  ///< 0: the root, or without a name (deleted, replaced).
+  /// Of a directory: how many names its last whole listing had.
   std::uint64_t size = 0;
   std::int64_t modified_ns = 0;
   std::int64_t checked_ns = 0;  ///< Monotonic: when the store said so.

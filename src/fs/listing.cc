@@ -37,15 +37,31 @@ int CompareKeys(std::string_view a, bool a_slash, std::string_view b,
 
 }  // namespace
 
-Listing::Listing(store::ObjectStore& store, std::string prefix, bool empty,
-                 Duration request_timeout, HiddenKeys& hidden, Clock& clock)
-    : store_(store),
-      prefix_(std::move(prefix)),
-      request_timeout_(request_timeout),
-      hidden_(hidden),
-      clock_(clock),
-      started_(clock.Now()),
-      complete_(empty) {}
+Listing::Listing(const ListingContext& context, std::string prefix)
+    : prefix_(std::move(prefix)),
+      hidden_(context.hidden),
+      started_(context.clock.Now()),
+      stream_(std::make_shared<PageStream>(context.store, context.threads,
+                                           prefix_, context.request_timeout,
+                                           context.clock)) {}
+
+std::shared_ptr<Listing> Listing::Empty(const ListingContext& context,
+                                        std::string prefix) {
+  auto listing = std::make_shared<Listing>(context, std::move(prefix));
+  listing->complete_ = true;
+  return listing;
+}
+
+std::shared_ptr<Listing> Listing::Whole(const ListingContext& context,
+                                        std::string prefix,
+                                        const store::ListPage& page,
+                                        MonotonicTime asked) {
+  auto listing = Empty(context, std::move(prefix));
+  listing->started_ = asked;
+  listing->pages_.emplace_back(0, asked);
+  listing->AddPage(page);
+  return listing;
+}
 
 bool Listing::complete() const {
   const std::lock_guard lock(mutex_);
@@ -87,15 +103,28 @@ InodeId Listing::KeepInode(std::size_t index, InodeId inode) {
   return slot.inode;
 }
 
+std::vector<std::size_t> Listing::NamesAhead(std::string_view name,
+                                             FileType type,
+                                             std::size_t names_max) {
+  const std::lock_guard lock(mutex_);
+  const auto used = FindLocked(name);
+  std::vector<std::size_t> names;
+  if (!used) return names;
+  OrderDetector& detector =
+      type == FileType::kFile ? files_used_ : directories_used_;
+  const OrderDetector::Ahead ahead = detector.OnUse(*used, names_max);
+  for (std::size_t i = ahead.begin; i < std::min(ahead.end, slots_.size());
+       ++i) {
+    if (slots_[i].type == type) names.push_back(i);
+  }
+  return names;
+}
+
 FsResult<std::vector<ListedName>> Listing::Read(std::size_t index,
                                                 std::size_t count) {
   std::unique_lock lock(mutex_);
   while (slots_.size() <= index && !complete_) {
-    if (fetching_) {
-      fetched_.wait(lock);
-      continue;
-    }
-    if (auto failure = FetchPage(lock)) return *failure;
+    if (auto failure = TakePage(lock)) return *failure;
   }
   std::vector<ListedName> names;
   for (std::size_t i = index; i < slots_.size() && names.size() < count; ++i) {
@@ -104,36 +133,42 @@ FsResult<std::vector<ListedName>> Listing::Read(std::size_t index,
   return names;
 }
 
-// Asks without the lock, so that Find and readers of earlier pages go on.
-std::optional<FsFailure> Listing::FetchPage(
-    std::unique_lock<std::mutex>& lock) {
-  store::ListRequest request;
-  request.prefix = prefix_;
-  request.delimiter = "/";
-  request.continuation = continuation_;
-  fetching_ = true;
-  const MonotonicTime asked = clock_.Now();
+FsStatus Listing::Complete() {
+  std::unique_lock lock(mutex_);
+  while (!complete_) {
+    if (auto failure = TakePage(lock)) return *failure;
+  }
+  return std::monostate{};
+}
+
+// Waits without the lock, so that Find and readers of earlier pages go on; also
+// for another who takes a page.
+std::optional<FsFailure> Listing::TakePage(std::unique_lock<std::mutex>& lock) {
+  if (taking_) {
+    taken_.wait(lock);
+    return std::nullopt;
+  }
+  taking_ = true;
   lock.unlock();
-  auto page = store_.List(request, Deadline::After(request_timeout_));
+  auto page = stream_->Next();
   lock.lock();
-  fetching_ = false;
-  fetched_.notify_all();
+  taking_ = false;
+  taken_.notify_all();
   if (!page.ok()) return ToBucketFailure(page.error());
-  if (slots_.size() + page->objects.size() + page->prefixes.size() >
+  if (!*page) {
+    complete_ = true;
+    return std::nullopt;
+  }
+  const store::ListPage& keys = (*page)->page;
+  if (slots_.size() + keys.objects.size() + keys.prefixes.size() >
       kDirectoryNamesMax) {
     return FsFailure{FsError::kTooLarge,
                      "directory \"" + prefix_ + "\" has more than " +
                          std::to_string(kDirectoryNamesMax) + " names"};
   }
-  pages_.emplace_back(slots_.size(), asked);
-  AddPage(*page);
-  if (!page->continuation.empty() && page->continuation == continuation_) {
-    return FsFailure{FsError::kIo, "listing of \"" + prefix_ +
-                                       "\" does not advance: the store sent "
-                                       "the same continuation twice"};
-  }
-  continuation_ = std::move(page->continuation);
-  complete_ = continuation_.empty();
+  pages_.emplace_back(slots_.size(), (*page)->asked);
+  AddPage(keys);
+  complete_ = (*page)->last;
   return std::nullopt;
 }
 
@@ -219,6 +254,10 @@ std::optional<std::size_t> Listing::FindSorted(std::string_view name,
 
 std::optional<std::size_t> Listing::Find(std::string_view name) const {
   const std::lock_guard lock(mutex_);
+  return FindLocked(name);
+}
+
+std::optional<std::size_t> Listing::FindLocked(std::string_view name) const {
   if (const auto file = FindSorted(name, false)) return file;
   return FindSorted(name, true);
 }

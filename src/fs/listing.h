@@ -18,6 +18,8 @@
 #include "base/clock.h"
 #include "fs/file_system.h"
 #include "fs/names.h"
+#include "fs/order_detector.h"
+#include "fs/page_stream.h"
 #include "store/object_store.h"
 
 namespace datashim::fs {
@@ -37,18 +39,38 @@ struct ListedName {
   MonotonicTime as_of;  ///< When its page was asked for.
 };
 
+/// What all listings of a file system share; outlives them.
+struct ListingContext {
+  store::ObjectStore& store;
+  ThreadPool& threads;  ///< Fetch pages ahead.
+  Duration request_timeout;
+  HiddenKeys& hidden;
+  Clock& clock;
+};
+
 /// Thread-safe. Names keep their index; a name is there once: where the bucket
 /// has "a" and "a/b", it is the directory.
 class Listing {
  public:
   /// `prefix`: the directory's key with '/' at its end, or "" for the root.
-  /// `empty`: it is known to have no names; nothing is read.
-  Listing(store::ObjectStore& store, std::string prefix, bool empty,
-          Duration request_timeout, HiddenKeys& hidden, Clock& clock);
+  Listing(const ListingContext& context, std::string prefix);
+  /// Of a directory that is known to have no names; reads nothing.
+  static std::shared_ptr<Listing> Empty(const ListingContext& context,
+                                        std::string prefix);
+  /// Of a directory whose only page somebody has just read.
+  static std::shared_ptr<Listing> Whole(const ListingContext& context,
+                                        std::string prefix,
+                                        const store::ListPage& page,
+                                        MonotonicTime asked);
 
   /// No later than when its first page was asked for: what it knows, and what
   /// it does not have, was true then or later.
   MonotonicTime started() const { return started_; }
+
+  /// Fetches the first page in the background, if a thread is idle.
+  void FetchAhead() { stream_->Start(); }
+  /// Reads to the end.
+  FsStatus Complete();
 
   /// Copies up to `count` names from `index` on, reading pages of the store as
   /// far as needed. Empty behind the last.
@@ -60,6 +82,10 @@ class Listing {
   /// The index of the name, among the pages read.
   std::optional<std::size_t> Find(std::string_view name) const;
   ListedName At(std::size_t index) const;
+  /// The name was used, and is a `type`. @return the indexes of those of the
+  ///     same type among the next `names_max` names that are worth preparing.
+  std::vector<std::size_t> NamesAhead(std::string_view name, FileType type,
+                                      std::size_t names_max);
   /// Remembers which inode the name got, unless it has one.
   /// @return the inode it has now.
   InodeId KeepInode(std::size_t index, InodeId inode);
@@ -83,29 +109,29 @@ class Listing {
   std::optional<std::size_t> FindSorted(std::string_view name,
                                         bool as_directory) const;
   ListedName Copy(std::size_t index) const;
-  std::optional<FsFailure> FetchPage(std::unique_lock<std::mutex>& lock);
+  std::optional<std::size_t> FindLocked(std::string_view name) const;
+  std::optional<FsFailure> TakePage(std::unique_lock<std::mutex>& lock);
   void AddPage(const store::ListPage& page);
   void AddFile(const store::ObjectInfo& object);
   void AddDirectory(std::string_view prefix);
   void AddSlot(std::string_view name, std::string_view etag, Slot slot);
 
-  store::ObjectStore& store_;
   const std::string prefix_;
-  const Duration request_timeout_;
   HiddenKeys& hidden_;
-  Clock& clock_;
-  const MonotonicTime started_;
+  MonotonicTime started_;  // Set before it is shared.
+  const std::shared_ptr<PageStream> stream_;
 
   mutable std::mutex mutex_;
-  std::condition_variable fetched_;
+  std::condition_variable taken_;
   // Guarded by mutex_.
   std::vector<Slot> slots_;  // Ascending by key, as the store lists.
   std::string text_;
   // Index of a page's first slot, and when the page was asked for.
   std::vector<std::pair<std::size_t, MonotonicTime>> pages_;
-  std::string continuation_;
+  OrderDetector files_used_;
+  OrderDetector directories_used_;
   bool complete_ = false;
-  bool fetching_ = false;
+  bool taking_ = false;
 };
 
 }  // namespace datashim::fs

@@ -14,8 +14,9 @@ using ::testing::IsEmpty;
 class ListingTest : public ::testing::Test {
  protected:
   Listing Of(std::string prefix) {
-    return Listing(store_, std::move(prefix), false, std::chrono::seconds(10),
-                   hidden_, clock_);
+    return Listing(
+        {store_, threads_, std::chrono::seconds(10), hidden_, clock_},
+        std::move(prefix));
   }
   // Names, directories with '/', of at most `count` from `index` on.
   static std::vector<std::string> Names(Listing& listing, std::size_t index,
@@ -34,6 +35,7 @@ class ListingTest : public ::testing::Test {
   store::MemoryStore store_{{.list_keys_max = 3}};
   HiddenKeys hidden_;
   FakeClock clock_;
+  ThreadPool threads_{"list", 2, 2};
 };
 
 TEST_F(ListingTest, FilesAndDirectoriesAcrossPages) {

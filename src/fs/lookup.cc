@@ -7,6 +7,12 @@
 #include "fs/object_file_system.h"
 
 namespace datashim::fs {
+namespace {
+
+// Two pages.
+constexpr std::uint64_t kNamesWorthListing = 2000;
+
+}  // namespace
 
 // A name is a directory when a key has it and a '/' behind it, and a file when
 // it is a key. Both are asked at once: a LIST of the name alone would have to
@@ -50,6 +56,20 @@ FsResult<Entry> ObjectFileSystem::LookUp(InodeId parent,
   return **entry;
 }
 
+std::shared_ptr<Listing> ObjectFileSystem::ListingFor(const Inode& directory,
+                                                      MonotonicTime now) {
+  const std::uint64_t names = directory.record.size;
+  if (names == 0 || names > kNamesWorthListing) return nullptr;
+  const InodeId id = directory.record.id;
+  if (auto listing = tree_.FreshListing(id, now)) return listing;
+  const auto key = tree_.inodes().Key(directory);
+  if (!key) return nullptr;
+  auto listing =
+      std::make_shared<Listing>(listing_context_, Tree::PrefixOf(*key));
+  tree_.SetListing(id, listing, now);
+  return listing;
+}
+
 FsResult<std::optional<Entry>> ObjectFileSystem::LookUpPlace(
     const Place& place) {
   const MonotonicTime asked = clock_.Now();
@@ -58,12 +78,19 @@ FsResult<std::optional<Entry>> ObjectFileSystem::LookUpPlace(
     ++inode->record.lookups;
     return std::optional(EntryOf(*inode, as_of));
   };
-  {
-    const Lock lock(mutex_);
-    auto directory = FindDirectory(place.parent);
-    if (!directory.ok()) return directory.failure();
-    const auto known = tree_.Look(**directory, place.name, asked);
-    if (known.known) return answer(known.inode, known.as_of);
+  for (std::shared_ptr<Listing> listing;;) {
+    {
+      const Lock lock(mutex_);
+      auto directory = FindDirectory(place.parent);
+      if (!directory.ok()) return directory.failure();
+      const auto known = tree_.Look(**directory, place.name, asked);
+      if (known.known) return answer(known.inode, known.as_of);
+      if (listing) break;  // It could not say.
+      listing = ListingFor(**directory, asked);
+    }
+    // An error is met again, and told, by the probe.
+    if (!listing || !listing->Complete().ok()) break;
+    NoteWhole(place.parent, *listing);
   }
   auto remote = Probe(place.key);
   if (!remote.ok()) return remote.failure();

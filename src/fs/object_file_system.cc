@@ -56,20 +56,26 @@ ReadPathOptions ReadOptions(const FileSystemOptions& options) {
   return read;
 }
 
+constexpr std::size_t kPreparedFilesMax = 256;
 constexpr std::size_t kProbeThreads = 4;
+// For pages ahead and directories ahead; what waits behind so many is fetched
+// by who reads it.
+constexpr std::size_t kListThreads = 16;
+constexpr std::size_t kListsQueuedMax = 32;
 
 }  // namespace
 
 std::unique_ptr<FileSystem> MakeFileSystem(
     std::shared_ptr<store::ObjectStore> store, const FileSystemOptions& options,
-    Clock& clock, DiskCache disk) {
+    Clock& clock, DiskCache disk, const std::optional<RootPage>& root) {
   return std::make_unique<ObjectFileSystem>(std::move(store), options, clock,
-                                            std::move(disk));
+                                            std::move(disk), root);
 }
 
 ObjectFileSystem::ObjectFileSystem(std::shared_ptr<store::ObjectStore> store,
                                    const FileSystemOptions& options,
-                                   Clock& clock, DiskCache disk)
+                                   Clock& clock, DiskCache disk,
+                                   const std::optional<RootPage>& root)
     : store_(std::move(store)),
       options_(options),
       clock_(clock),
@@ -80,6 +86,9 @@ ObjectFileSystem::ObjectFileSystem(std::shared_ptr<store::ObjectStore> store,
                       4 * std::size_t{options.part_uploads_max}),
       // A full queue means that all threads are busy: then the caller lists.
       probe_threads_("probe", kProbeThreads, kProbeThreads),
+      list_threads_("list", kListThreads, kListsQueuedMax),
+      listing_context_{*store_, list_threads_, options.request_timeout, hidden_,
+                       clock_},
       upload_context_{*store_,
                       pool_,
                       upload_threads_,
@@ -88,9 +97,15 @@ ObjectFileSystem::ObjectFileSystem(std::shared_ptr<store::ObjectStore> store,
                       options.part_uploads_max,
                       options.request_timeout},
       read_path_(*store_, pool_, disk_, ReadOptions(options)),
-      tree_(options.metadata_ttl) {
+      tree_(options.metadata_ttl),
+      prepared_(kPreparedFilesMax, options.memory_bytes_max / 8) {
   pool_.SetListeners([this] { return read_path_.ReclaimOne(); },
                      [this] { read_path_.Wake(); });
+  // Of more than a page, a file's name may turn out to be a directory's.
+  if (root && root->page.continuation.empty()) {
+    tree_.SetFirstNames(
+        Listing::Whole(listing_context_, "", root->page, root->asked));
+  }
 }
 
 ObjectFileSystem::~ObjectFileSystem() {
@@ -105,9 +120,11 @@ ObjectFileSystem::~ObjectFileSystem() {
            {"bytes", std::to_string(file.writer->size())}});
     }
   }
+  for (const auto& file : prepared_.Clear()) read_path_.Close(*file);
   files_.clear();  // Aborts uploads.
   upload_threads_.Stop();
   probe_threads_.Stop();
+  list_threads_.Stop();
 }
 
 // The deadlines of requests run on the machine's clock; clock_ is for ages.
@@ -135,8 +152,8 @@ Attributes ObjectFileSystem::AttributesOf(const Inode& inode) {
   Attributes attributes;
   attributes.inode = record.id;
   attributes.type = record.type;
-  attributes.size = record.size;
   const bool directory = inode.is_directory();
+  attributes.size = directory ? 0 : record.size;
   attributes.mode = inode.has(kInodeHasMode) ? record.mode
                     : directory              ? options_.directory_mode
                                              : options_.file_mode;

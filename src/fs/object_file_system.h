@@ -20,6 +20,7 @@
 #include "fs/io_mode.h"
 #include "fs/multipart_upload.h"
 #include "fs/names.h"
+#include "fs/prepared_files.h"
 #include "fs/read_path.h"
 #include "fs/tree.h"
 
@@ -31,7 +32,7 @@ class ObjectFileSystem final : public FileSystem {
  public:
   ObjectFileSystem(std::shared_ptr<store::ObjectStore> store,
                    const FileSystemOptions& options, Clock& clock,
-                   DiskCache disk);
+                   DiskCache disk, const std::optional<RootPage>& root);
   ~ObjectFileSystem() override;
 
   FsResult<Entry> LookUp(InodeId parent, std::string_view name) override;
@@ -120,6 +121,11 @@ class ObjectFileSystem final : public FileSystem {
 
   // lookup.cc. Without mutex_.
   FsResult<RemoteName> Probe(const std::string& key);
+  /// A listing of the directory that is under way or worth it: a LIST answers
+  /// for all names of a small directory, which is less than two requests for
+  /// each. REQUIRES: mutex_ is held.
+  std::shared_ptr<Listing> ListingFor(const Inode& directory,
+                                      MonotonicTime now);
   /// Looks the name up and adds a lookup if it is there.
   FsResult<std::optional<Entry>> LookUpPlace(const Place& place);
   FsResult<std::optional<Found>> Find(const Place& place);
@@ -129,6 +135,9 @@ class ObjectFileSystem final : public FileSystem {
   // directories.cc. Without mutex_.
   using Accept = std::function<bool(const DirectoryEntry&)>;
   FsStatus StartReading(DirectoryHandle& handle);
+  /// REQUIRES: mutex_ is held.
+  void PrepareSiblings(const Inode& directory);
+  void NoteWhole(InodeId directory, const Listing& listing);
   FsResult<bool> ReadDots(const DirectoryHandle& handle, std::uint64_t offset,
                           const Accept& accept);
   FsResult<bool> ReadListed(DirectoryHandle& handle, std::uint64_t offset,
@@ -137,14 +146,18 @@ class ObjectFileSystem final : public FileSystem {
                      bool count_lookups, const Accept& accept);
   std::vector<std::string> ExtraNames(const DirectoryHandle& handle);
   std::optional<Entry> EntryOfListed(const DirectoryHandle& handle,
-                                     std::size_t index, ListedName listed,
-                                     bool count_lookup);
+                                     const std::string& key, std::size_t index,
+                                     ListedName listed, bool count_lookup);
   bool HasLocalNames(InodeId directory, const std::string& key);
 
   // files.cc.
   /// REQUIRES: mutex_ is held.
   FsResult<OpenResult> OpenLocked(Inode& inode, OpenFlags flags,
                                   const LocalCopy& local = {});
+  /// REQUIRES: mutex_ is held. The file was opened: small ones that follow it
+  /// are fetched, if the directory's files are opened one after the other.
+  /// @return what has to be closed without the lock.
+  std::vector<std::shared_ptr<ReadFile>> PrepareFollowing(const Inode& inode);
   FsStatus CheckOpen(Inode& inode, OpenFlags flags, const OpenFile* open);
   FsResult<CreateResult> OpenExisting(const Entry& entry, OpenFlags flags);
   FsResult<Handle> FindHandle(HandleId handle);
@@ -190,6 +203,8 @@ class ObjectFileSystem final : public FileSystem {
   BufferPool pool_;
   ThreadPool upload_threads_;
   ThreadPool probe_threads_;
+  ThreadPool list_threads_;
+  const ListingContext listing_context_;
   const UploadContext upload_context_;
   ReadPath read_path_;
 
@@ -197,6 +212,7 @@ class ObjectFileSystem final : public FileSystem {
   // Guarded by mutex_.
   Tree tree_;
   std::unordered_map<InodeId, OpenFile> files_;
+  PreparedFiles prepared_;
   std::unordered_map<HandleId, Handle> handles_;
   std::unordered_map<HandleId, std::shared_ptr<DirectoryHandle>> directories_;
   HandleId last_handle_ = 0;

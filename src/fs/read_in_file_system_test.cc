@@ -87,6 +87,48 @@ TEST_F(ReadTest, ASequentialReaderFindsItsDataFetchedAhead) {
   EXPECT_TRUE(Close(handle).ok());
 }
 
+TEST_F(ReadTest, WhoReadsSmallFilesOneAfterTheOtherFindsTheNextOnesFetched) {
+  for (int i = 10; i < 40; ++i) {
+    store_->PutText("d/f" + std::to_string(i),
+                    Pattern(1000, static_cast<unsigned>(i)));
+  }
+  EXPECT_EQ(List("d")->size(), 30u);
+  const auto read = [this](int i) {
+    EXPECT_EQ(*ReadFile("d/f" + std::to_string(i)),
+              Pattern(1000, static_cast<unsigned>(i)));
+  };
+  read(10);
+  read(11);
+  store_->Hold(StoreCall::kGet);
+  {
+    std::jthread reader([&] { read(12); });
+    EXPECT_TRUE(store_->AwaitHeld(StoreCall::kGet, 3));
+    store_->Release(StoreCall::kGet);
+  }
+  for (int i = 13; i < 40; ++i) read(i);
+  EXPECT_EQ(store_->calls(StoreCall::kGet), 30u);
+  // What was fetched ahead is never read in place of another version.
+  for (int i = 10; i < 13; ++i) read(i);
+  store_->PutText("d/f14", "new");
+  Expire();
+  for (int i = 10; i < 40; ++i) {
+    EXPECT_EQ(*ReadFile("d/f" + std::to_string(i)),
+              i == 14 ? "new" : Pattern(1000, static_cast<unsigned>(i)));
+  }
+}
+
+TEST_F(ReadTest, FilesThatAreReadInNoOrderAreNotFetchedAhead) {
+  for (int i = 100; i < 300; ++i) {
+    store_->PutText("d/f" + std::to_string(i),
+                    Pattern(1000, static_cast<unsigned>(i)));
+  }
+  EXPECT_EQ(List("d", 100)->size(), 200u);
+  for (int i = 0; i < 30; ++i) {
+    ASSERT_TRUE(ReadFile("d/f" + std::to_string(100 + i * 77 % 200)).ok());
+  }
+  EXPECT_EQ(store_->calls(StoreCall::kGet), 30u);
+}
+
 TEST_F(ReadTest, APartIsFetchedOnceWhoeverAsks) {
   store_->PutText("f", Pattern(kTestPartBytes));
   const HandleId handle = *Open("f", kRead);

@@ -55,6 +55,15 @@ std::shared_ptr<ReadFile> ReadPath::Open(
   return file;
 }
 
+void ReadPath::FetchAhead(ReadFile& file) {
+  std::size_t queued = 0;
+  {
+    const std::lock_guard lock(mutex_);
+    if (!stopping_) queued = AddParts(file, {0, file.version.size});
+  }
+  Post(queued);
+}
+
 void ReadPath::Close(ReadFile& file) {
   Finished finished;
   std::vector<PartPtr> dropped;  // Ends after the lock.

@@ -90,6 +90,8 @@ class ReadPath {
   /// nullptr.
   std::shared_ptr<ReadFile> Open(ObjectVersion version,
                                  std::shared_ptr<cache::CachedObject> copy);
+  /// Fetches all of it ahead of its first read. REQUIRES: it is small.
+  void FetchAhead(ReadFile& file);
   /// Drops its parts; reads under way still end.
   void Close(ReadFile& file);
   /// The object has another name (and etag) now, with the same bytes.

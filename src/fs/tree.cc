@@ -57,6 +57,16 @@ Tree::Knowledge Tree::Look(Inode& directory, std::string_view name,
               listing->started()};
     }
   }
+  if (first_names_ && !IsFresh(first_names_->started(), now)) {
+    first_names_.reset();
+  }
+  if (!best.known && first_names_ && directory.record.id == kRootInode &&
+      (fact == facts_.end() || first_names_->started() > fact->second.as_of)) {
+    if (const auto index = first_names_->Find(name)) {
+      best = {true, Learn(directory, first_names_->At(*index)),
+              first_names_->started()};
+    }
+  }
   if (!best.known || !IsFresh(best.as_of, now)) return {};
   return best;
 }
@@ -97,8 +107,9 @@ Inode* Tree::Learn(Inode& directory, std::string_view name,
     --directory.record.children;
     if (kind == Kind::kAbsent) return nullptr;
   }
-  Inode& fresh =
-      inodes_.Insert(inode != 0 ? inode : inodes_.NewId(), parent, name, type);
+  // A number may still be that of an inode that lost its name.
+  if (inode == 0 || inodes_.Find(inode) != nullptr) inode = inodes_.NewId();
+  Inode& fresh = inodes_.Insert(inode, parent, name, type);
   fresh.record.checked_ns = as_of_ns;
   if (type == FileType::kFile) {
     fresh.record.size = remote.size;
@@ -203,12 +214,16 @@ std::shared_ptr<Listing> Tree::FreshListing(InodeId directory,
 
 void Tree::SetListing(InodeId directory, std::shared_ptr<Listing> listing,
                       MonotonicTime now) {
-  erase_if(listings_, [&](const auto& entry) {
-    return !IsFresh(entry.second->started(), now);
-  });
-  std::size_t names = 0;
-  for (const auto& [inode, kept] : listings_) names += kept->size();
-  if (names > limits_.listed_names_max) listings_.clear();
+  // Where there are many it is not done for every one.
+  if (listings_.size() >= sweep_at_) {
+    erase_if(listings_, [&](const auto& entry) {
+      return !IsFresh(entry.second->started(), now);
+    });
+    std::size_t names = 0;
+    for (const auto& [inode, kept] : listings_) names += kept->size();
+    if (names > limits_.listed_names_max) listings_.clear();
+    sweep_at_ = listings_.size() < 32 ? 0 : 2 * listings_.size();
+  }
   listings_[directory] = std::move(listing);
 }
 

@@ -73,6 +73,7 @@ class Tree {
   void NoteAbsent(const std::string& key, MonotonicTime now);
   /// Whether NoteAbsent, or the store, said so after `since`.
   bool IsAbsentSince(const std::string& key, MonotonicTime since) const;
+  bool has_facts() const { return !facts_.empty(); }
   /// Names below `directory_key` that NoteChanged after `since`.
   std::vector<std::string> NamesChanged(const std::string& directory_key,
                                         MonotonicTime since) const;
@@ -91,6 +92,13 @@ class Tree {
                                         MonotonicTime now) const;
   void SetListing(InodeId directory, std::shared_ptr<Listing> listing,
                   MonotonicTime now);
+
+  /// A listing of the root from before the mount: its names are used while it
+  /// is fresh, but it says nothing of names that it does not have. Whoever has
+  /// just mounted a bucket may be putting something there.
+  void SetFirstNames(std::shared_ptr<Listing> listing) {
+    first_names_ = std::move(listing);
+  }
 
   bool IsFresh(MonotonicTime as_of, MonotonicTime now) const {
     return now - as_of < time_to_live_;
@@ -115,6 +123,8 @@ class Tree {
   std::map<std::string, Fact, std::less<>> facts_;  // By key.
   std::set<std::string, std::less<>> kept_directories_;
   boost::unordered_flat_map<InodeId, std::shared_ptr<Listing>> listings_;
+  std::shared_ptr<Listing> first_names_;
+  std::size_t sweep_at_ = 0;  // So many listings, and old ones are dropped.
 };
 
 /// InodeRecord's times.

@@ -29,6 +29,23 @@ fs::FileSystemOptions WithFilesOf(const dataset::VolumeConfig& config,
   return options;
 }
 
+// Whether these keys may list the bucket, and what the first LookUp needs.
+Result<fs::RootPage> ListRoot(store::ObjectStore& store, Deadline deadline) {
+  fs::RootPage root;
+  root.asked = SystemClock().Now();
+  auto page = store.List({.delimiter = "/"}, deadline);
+  if (!page.ok()) {
+    Error error = std::move(page).error();
+    // Whoever opens gave a short deadline on purpose: who misses it is away.
+    if (error.code == ErrorCode::kDeadlineExceeded) {
+      error.code = ErrorCode::kUnavailable;
+    }
+    return error;
+  }
+  root.page = *std::move(page);
+  return root;
+}
+
 }  // namespace
 
 Result<std::unique_ptr<BucketServer>> BucketServer::Open(
@@ -39,13 +56,12 @@ Result<std::unique_ptr<BucketServer>> BucketServer::Open(
   DS_ASSIGN_OR_RETURN(
       auto client,
       s3::S3Client::Make(volume::S3ConfigOf(config), std::move(credentials)));
-  DS_RETURN_IF_ERROR(
-      client->ProbeBucket(config.bucket, config.prefix, deadline));
   DS_ASSIGN_OR_RETURN(
       auto store, s3::MakeObjectStore(client, config.bucket, config.prefix));
-  auto file_system =
-      fs::MakeFileSystem(std::move(store), WithFilesOf(config, options),
-                         SystemClock(), DiskCacheOf(config, std::move(cache)));
+  DS_ASSIGN_OR_RETURN(const fs::RootPage root, ListRoot(*store, deadline));
+  auto file_system = fs::MakeFileSystem(
+      std::move(store), WithFilesOf(config, options), SystemClock(),
+      DiskCacheOf(config, std::move(cache)), root);
   return std::unique_ptr<BucketServer>(
       new BucketServer(std::move(client), std::move(file_system)));
 }

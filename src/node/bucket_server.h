@@ -27,7 +27,7 @@ class BucketServer {
   /// (not those of `config`) may list it. How files look is said by `config`,
   /// the rest by `options`. Copies of what is read are kept in `cache`, if
   /// there is one.
-  /// @return the errors of S3Client::ProbeBucket, or kInvalidArgument.
+  /// @return the errors of S3Client::ProbeBucket and of MakeObjectStore.
   static Result<std::unique_ptr<BucketServer>> Open(
       const dataset::VolumeConfig& config,
       std::shared_ptr<s3::CredentialProvider> credentials,

@@ -12,15 +12,11 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/result.h"
-#include "credentials/default_chain.h"
 #include "node/bucket_server.h"
 #include "node/cache_settings.h"
-#include "node/mount_source.h"
-#include "s3/credentials.h"
 #include "sys/errno_error.h"
 #include "sys/mount_api.h"
 #include "sys/signals.h"
-#include "sys/small_file.h"
 
 namespace datashim::node {
 namespace {
@@ -29,51 +25,14 @@ constexpr std::chrono::seconds kProbeTimeout{10};
 constexpr std::chrono::seconds kInitTimeout{10};
 // For programs that still have files open when the mount has to end.
 constexpr std::chrono::seconds kBusyTimeout{5};
-constexpr std::size_t kCaBundleBytesMax = std::size_t{4} << 20;
 
 Result<dataset::VolumeConfig> ConfigOf(const MountOptions& options) {
-  DS_ASSIGN_OR_RETURN(MountSource source, ParseMountSource(options.source));
-  dataset::VolumeConfig config;
-  config.endpoint = options.endpoint_url;
-  config.bucket = std::move(source.bucket);
-  config.prefix = std::move(source.prefix);
-  config.region = options.region;
+  DS_ASSIGN_OR_RETURN(dataset::VolumeConfig config,
+                      VolumeConfigOf(options.bucket));
   config.read_only = options.read_only;
-  config.path_style = !options.virtual_host_style;
   config.files.metadata_ttl =
       std::chrono::seconds(options.metadata_ttl_seconds);
-  if (!options.ca_bundle_path.empty()) {
-    DS_ASSIGN_OR_RETURN(
-        config.ca_bundle_pem,
-        sys::ReadFile(options.ca_bundle_path, kCaBundleBytesMax));
-  }
   return config;
-}
-
-/// What the default chain finds; asked once, so that a mount without any ends
-/// with an advice.
-Result<std::shared_ptr<s3::CredentialProvider>> CredentialsOf(
-    const MountOptions& options) {
-  using Provider = std::shared_ptr<s3::CredentialProvider>;
-  if (options.no_sign_request) {
-    return Provider(
-        std::make_shared<s3::UpdatableCredentials>(s3::Credentials{}));
-  }
-  const auto none = [](const Error& error) {
-    return Error{error.code,
-                 "no credentials: " + error.message +
-                     "; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, name "
-                     "a profile with AWS_PROFILE, or say --no-sign-request for "
-                     "a public bucket"};
-  };
-  const auto environment = credentials::ProcessEnvironment();
-  const auto plan = credentials::PlanCredentials(environment);
-  if (!plan.ok()) return none(plan.error());
-  auto provider = credentials::MakeCredentials(*plan, environment);
-  if (!provider.ok()) return none(provider.error());
-  const auto first = (*provider)->Get(Deadline::After(kProbeTimeout));
-  if (!first.ok()) return none(first.error());
-  return provider;
 }
 
 fs::FileSystemOptions FileSystemOptionsOf(const MountOptions& options) {
@@ -148,15 +107,17 @@ class LocalMount {
 
 Status Run(const MountOptions& options, std::stop_token stop) {
   DS_ASSIGN_OR_RETURN(const dataset::VolumeConfig config, ConfigOf(options));
-  DS_ASSIGN_OR_RETURN(auto credentials, CredentialsOf(options));
+  DS_ASSIGN_OR_RETURN(
+      auto credentials,
+      CredentialsOf(options.bucket, Deadline::After(kProbeTimeout)));
   DS_ASSIGN_OR_RETURN(const auto cache, OpenCache(options.cache));
   DS_ASSIGN_OR_RETURN(const auto server,
                       BucketServer::Open(config, std::move(credentials),
                                          FileSystemOptionsOf(options), cache,
                                          Deadline::After(kProbeTimeout)));
-  DS_ASSIGN_OR_RETURN(
-      LocalMount mount,
-      LocalMount::Make(options.directory, options.read_only, options.source));
+  DS_ASSIGN_OR_RETURN(LocalMount mount,
+                      LocalMount::Make(options.directory, options.read_only,
+                                       options.bucket.source));
   fuse::SessionOptions session_options;
   session_options.clone_device = true;  // Nobody goes on after this process.
   session_options.passthrough = options.cache.passthrough();

@@ -5,20 +5,15 @@
 #include <cstdint>
 #include <string>
 
+#include "node/bucket_options.h"
 #include "node/cache_settings.h"
 
 namespace datashim::node {
 
-/// What the command line of `datashim mount` says. Credentials come from the
-/// default chain (credentials/default_chain.h).
+/// What the command line of `datashim mount` says.
 struct MountOptions {
-  std::string source;  ///< s3://bucket[/prefix]
+  BucketOptions bucket;
   std::string directory;
-  std::string endpoint_url;  ///< Empty: AWS.
-  std::string region;        ///< Empty: discovered.
-  bool virtual_host_style = false;
-  std::string ca_bundle_path;
-  bool no_sign_request = false;  ///< Anonymous.
   bool read_only = false;
   std::uint32_t metadata_ttl_seconds = 1;
   /// Memory for read-ahead and uploads together.
