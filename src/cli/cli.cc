@@ -54,6 +54,29 @@ void AddPolicy(CLI::App& command, dataset::Policy& policy) {
       "Drivers of CSI volumes given by handle; default: *");
 }
 
+/// Jobs that unpack archives.
+void AddWorkers(CLI::App& command, controllers::WorkerOptions& workers) {
+  command.add_option("--worker-image", workers.image,
+                     "Of the Jobs that unpack archives: that of the operator");
+  command.add_option("--worker-image-pull-policy", workers.image_pull_policy)
+      ->capture_default_str();
+  command
+      .add_option("--worker-image-pull-secrets", workers.image_pull_secrets,
+                  "Of the operator's namespace")
+      ->delimiter(',');
+  command.add_option("--worker-memory-max", workers.memory_max)
+      ->capture_default_str();
+  command
+      .add_option("--archive-bytes-max", workers.bytes_max,
+                  "Of all files of one archive together")
+      ->transform(CLI::AsSizeValue(/*kb_is_1000=*/false))
+      ->option_text("BYTES [1T]");
+  command
+      .add_option("--archive-entries-max", workers.entries_max,
+                  "Files, directories and links of one archive")
+      ->capture_default_str();
+}
+
 void AddOperator(CLI::App& app, Command& chosen) {
   static controllers::OperatorOptions options;
   CLI::App* const command = app.add_subcommand(
@@ -86,6 +109,7 @@ void AddOperator(CLI::App& app, Command& chosen) {
   command->add_option("--health-port", options.health_port)
       ->capture_default_str();
   AddPolicy(*command, options.policy);
+  AddWorkers(*command, options.workers);
   AddLogLevel(*command, options.log_level);
   command->callback([&chosen] {
     chosen = [] {

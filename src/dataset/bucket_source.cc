@@ -188,13 +188,9 @@ Status ReadFiles(const SpecReader& reader, FileOptions& files) {
 
 const std::span<const std::string_view> kBucketKeys = kKeys;
 
-Result<BucketSource> ReadBucketSource(const Dataset& dataset,
-                                      const SpecReader& reader,
-                                      VolumeShape& shape,
-                                      std::vector<std::string>& warnings) {
-  BucketSource source;
-  DS_RETURN_IF_ERROR(ReadPlace(reader, source.config));
-  DS_RETURN_IF_ERROR(ReadCredentials(dataset, reader, source));
+Status ReadBucketLook(const Dataset& dataset, const SpecReader& reader,
+                      VolumeShape& shape, BucketSource& source,
+                      std::vector<std::string>& warnings) {
   DS_ASSIGN_OR_RETURN(shape, ReadShape(reader, kBucketMountOptions));
   source.config.read_only = shape.read_only;
   DS_ASSIGN_OR_RETURN(source.provision, reader.Bool("provision"));
@@ -204,6 +200,17 @@ Result<BucketSource> ReadBucketSource(const Dataset& dataset,
     DS_ASSIGN_OR_RETURN([[maybe_unused]] const bool checked, reader.Bool(key));
   }
   source.remove_on_delete = RemovesOnDelete(dataset);
+  return OkStatus();
+}
+
+Result<BucketSource> ReadBucketSource(const Dataset& dataset,
+                                      const SpecReader& reader,
+                                      VolumeShape& shape,
+                                      std::vector<std::string>& warnings) {
+  BucketSource source;
+  DS_RETURN_IF_ERROR(ReadPlace(reader, source.config));
+  DS_RETURN_IF_ERROR(ReadCredentials(dataset, reader, source));
+  DS_RETURN_IF_ERROR(ReadBucketLook(dataset, reader, shape, source, warnings));
   return source;
 }
 

@@ -90,7 +90,8 @@ Status ReadSpec(const Json& spec, Dataset& dataset) {
   DS_RETURN_IF_ERROR(Read(spec, kPath, "type", dataset.type));
   DS_RETURN_IF_ERROR(Read(spec, kPath, "url", dataset.url));
   DS_RETURN_IF_ERROR(Read(spec, kPath, "format", dataset.format));
-  return Read(spec, kPath, "extract", dataset.extract);
+  DS_RETURN_IF_ERROR(Read(spec, kPath, "extract", dataset.extract));
+  return Read(spec, kPath, "sha256", dataset.sha256);
 }
 
 }  // namespace

@@ -48,6 +48,7 @@ struct Dataset {
   std::string url;
   std::string format;
   std::string extract;
+  std::string sha256;  ///< Of the archive; not upstream's.
 
   PhaseStatus provision;  ///< status.provision, as last written.
 

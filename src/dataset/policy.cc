@@ -72,7 +72,8 @@ Error Refused(std::string_view field, std::string_view why) {
 }
 
 std::string_view TypeOf(const Source& source) {
-  static constexpr std::string_view kNames[] = {"COS", "NFS", "HOST", "CSI"};
+  static constexpr std::string_view kNames[] = {"COS", "NFS", "HOST", "CSI",
+                                                "ARCHIVE"};
   static_assert(std::variant_size_v<Source> == std::size(kNames));
   return kNames[source.index()];
 }
@@ -129,7 +130,8 @@ Status CheckDriver(const CsiSource& source, const Policy& policy) {
 
 Status CheckPolicy(const Source& source, const Policy& policy) {
   if (!Contains(policy.types, TypeOf(source))) {
-    return Refused(LocalField("type"),
+    const bool is_archive = std::holds_alternative<ArchiveSource>(source);
+    return Refused(is_archive ? "spec.type" : LocalField("type"),
                    std::string(TypeOf(source)) +
                        " is turned off in this cluster; its administrator can "
                        "add it to the chart's value datasets.types");

@@ -16,8 +16,8 @@ namespace datashim::dataset {
 /// All that is allowed. Default: everything but system paths and our own
 /// driver, which nobody can allow.
 struct Policy {
-  /// Of spec.local.type; COS stands for S3 as well.
-  std::vector<std::string> types = {"COS", "NFS", "HOST", "CSI"};
+  /// Of spec.local.type, and ARCHIVE; COS stands for S3 as well, CSI for H3.
+  std::vector<std::string> types = {"COS", "NFS", "HOST", "CSI", "ARCHIVE"};
   /// Directories below which (or at which) HOST paths must be.
   std::vector<std::string> host_paths = {"/"};
   /// Directories of the nodes that HOST paths must not touch, besides those of

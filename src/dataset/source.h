@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "dataset/dataset.h"
+#include "dataset/unpack_request.h"
 #include "dataset/volume_config.h"
 
 namespace datashim::dataset {
@@ -82,7 +83,26 @@ struct CsiSource {
   bool IsDynamic() const { return !storage_class.empty(); }
 };
 
+/// ARCHIVE: a file behind a URL, unpacked or not, in a place of its own.
+struct ArchiveSource {
+  std::string url;
+  ArchiveFormat format = ArchiveFormat::kAny;
+  bool extract = false;
+  std::string sha256;  ///< Lower-case hex; empty: not checked.
+  /// Where the files go, in a folder of their own (ArchiveRoot).
+  BucketSource target;
+  /// The target's endpoint, bucket and keys are the operator's to choose.
+  bool is_operators_place = false;
+  /// Of an s3 URL: its store, its bucket and who may read it.
+  std::optional<BucketSource> origin;
+
+  std::string Version() const {
+    return ArchiveVersion(url, format, extract, sha256);
+  }
+};
+
 /// By type.
-using Source = std::variant<BucketSource, NfsSource, HostSource, CsiSource>;
+using Source =
+    std::variant<BucketSource, NfsSource, HostSource, CsiSource, ArchiveSource>;
 
 }  // namespace datashim::dataset

@@ -7,6 +7,7 @@
 #include <initializer_list>
 #include <utility>
 
+#include "base/check.h"
 #include "base/strings.h"
 #include "dataset/location.h"
 
@@ -264,6 +265,12 @@ std::string ArchiveVersion(std::string_view url, ArchiveFormat format,
 
 std::string ArchiveRoot(std::string_view folder, std::string_view dataset_uid) {
   return std::string(folder) + std::string(dataset_uid) + "/";
+}
+
+std::string ArchiveRootOf(std::string_view version_prefix) {
+  DS_CHECK(version_prefix.ends_with('/'));
+  version_prefix.remove_suffix(1);
+  return std::string(version_prefix.substr(0, version_prefix.rfind('/') + 1));
 }
 
 }  // namespace datashim::dataset

@@ -69,5 +69,7 @@ std::string ArchiveVersion(std::string_view url, ArchiveFormat format,
 /// "<folder>/<uid>/", all that is unpacked for the Dataset of that uid, and
 /// below it "<version>/".
 std::string ArchiveRoot(std::string_view folder, std::string_view dataset_uid);
+/// The root of which `version_prefix` is a version.
+std::string ArchiveRootOf(std::string_view version_prefix);
 
 }  // namespace datashim::dataset

@@ -97,6 +97,8 @@ TEST(UnpackRequestTest, EachContentHasItsVersion) {
   EXPECT_NE(version("http://h/a", false, ""), one);
   EXPECT_NE(version("http://h/a", true, "00"), one);
   EXPECT_EQ(ArchiveRoot("x/", "uid"), "x/uid/");
+  EXPECT_EQ(ArchiveRootOf("x/uid/" + one + "/"), "x/uid/");
+  EXPECT_EQ(ArchiveRootOf("uid/v/"), "uid/");
 }
 
 TEST(UnpackRequestTest, Digests) {

@@ -18,21 +18,20 @@ namespace {
 
 constexpr std::string_view kTypes[] = {"COS", "S3", "NFS", "HOST", "H3", "CSI"};
 
-Error Unsupported(std::string_view field, std::string_view what) {
-  return {ErrorCode::kUnimplemented,
-          std::string(field) + ": " + std::string(what) +
-              " is not supported yet by this version"};
-}
-
 bool IsBucketType(std::string_view type) {
   return type == "COS" || type == "S3";
 }
 
+bool IsArchive(const Dataset& dataset) { return dataset.type == "ARCHIVE"; }
+
 /// The keys of a type; of a bucket where the type is not known.
-std::span<const std::string_view> KeysOf(std::string_view type) {
+std::span<const std::string_view> KeysOf(const Dataset& dataset,
+                                         std::string_view type) {
+  if (IsArchive(dataset)) return ArchiveKeys();
   if (type == "NFS") return kNfsKeys;
   if (type == "HOST") return kHostKeys;
   if (type == "CSI") return kCsiKeys;
+  if (type == "H3") return kH3Keys;
   return kBucketKeys;
 }
 
@@ -50,23 +49,40 @@ Error UnknownType(std::string_view type, const SpecReader& reader) {
                            : "did you mean " + std::string(nearest) + "?"));
 }
 
-/// Whether spec.local says what it is; the ways to say it that are not there
-/// yet are told apart.
+/// Whether the spec says what the Dataset is.
 Status CheckKind(const Dataset& dataset) {
-  if (dataset.type == "ARCHIVE") return Unsupported("spec.type", "ARCHIVE");
+  if (IsArchive(dataset)) {
+    const std::string* type = dataset.Local("type");
+    if (type == nullptr || type->empty() || IsBucketType(*type)) {
+      return OkStatus();
+    }
+    return InvalidField(LocalField("type"),
+                        "says where the files of an ARCHIVE go: COS for a "
+                        "bucket of yours, or leave it out");
+  }
   if (EqualsIgnoreCase(dataset.type, "ARCHIVE")) {
     return InvalidField("spec.type", "'" + dataset.type +
                                          "' is unknown; did you mean ARCHIVE?");
   }
   if (dataset.local) return OkStatus();
-  if (dataset.remote) return Unsupported("spec.remote", "a remote catalog");
+  if (dataset.remote) {
+    return Error{ErrorCode::kUnimplemented,
+                 "spec.remote: tables of a catalog (Hive metastore) are not "
+                 "supported; make a Dataset of type COS for the bucket and "
+                 "folder where the table is (DESCRIBE FORMATTED shows its "
+                 "Location)"};
+  }
   return InvalidField("spec.local", "is missing");
 }
 
 Status ReadSource(const Dataset& dataset, const SpecReader& reader,
                   ResolvedSpec& spec) {
   const std::string_view type = reader.Value("type");
-  if (IsBucketType(type)) {
+  if (IsArchive(dataset)) {
+    DS_ASSIGN_OR_RETURN(
+        spec.source,
+        ReadArchiveSource(dataset, reader, spec.shape, spec.warnings));
+  } else if (IsBucketType(type)) {
     DS_ASSIGN_OR_RETURN(
         spec.source,
         ReadBucketSource(dataset, reader, spec.shape, spec.warnings));
@@ -77,7 +93,7 @@ Status ReadSource(const Dataset& dataset, const SpecReader& reader,
   } else if (type == "CSI") {
     DS_ASSIGN_OR_RETURN(spec.source, ReadCsiSource(reader, spec.shape));
   } else if (type == "H3") {
-    return Unsupported(LocalField("type"), type);
+    DS_ASSIGN_OR_RETURN(spec.source, ReadH3Source(dataset, reader, spec.shape));
   } else {
     return UnknownType(type, reader);
   }
@@ -114,10 +130,12 @@ Result<VolumeShape> ReadShape(const SpecReader& reader,
 Result<ResolvedSpec> Validate(const Dataset& dataset, const Policy& policy) {
   DS_RETURN_IF_ERROR(CheckName(dataset.name));
   DS_RETURN_IF_ERROR(CheckKind(dataset));
-  const StringMap& local = *dataset.local;
+  static const StringMap kNothing;  // An archive needs no more than its URL.
+  const StringMap& local = dataset.local ? *dataset.local : kNothing;
   const auto type = local.find("type");
   const SpecReader reader(
-      local, KeysOf(type == local.end() ? std::string_view() : type->second));
+      local,
+      KeysOf(dataset, type == local.end() ? std::string_view() : type->second));
   ResolvedSpec spec;
   DS_RETURN_IF_ERROR(ReadSource(dataset, reader, spec));
   DS_ASSIGN_OR_RETURN(spec.extract, ReadBool(dataset.extract, "spec.extract"));
@@ -133,14 +151,16 @@ bool IsReadOnly(const Dataset& dataset) {
     return text != nullptr && *text == value;
   };
   const std::string* text = dataset.Local("readonly");
-  return (text != nullptr && ParseBool(*text).value_or(false)) ||
+  return IsArchive(dataset) ||
+         (text != nullptr && ParseBool(*text).value_or(false)) ||
          is("access-mode", "ReadOnlyMany") ||
-         (is("type", "HOST") && is("permissions", "ReadOnly"));
+         ((is("type", "HOST") || is("type", "H3")) &&
+          is("permissions", "ReadOnly"));
 }
 
 bool HasEnvironment(const Dataset& dataset) {
   const std::string* type = dataset.Local("type");
-  return type != nullptr && IsBucketType(*type);
+  return type != nullptr && IsBucketType(*type) && !IsArchive(dataset);
 }
 
 bool RemovesOnDelete(const Dataset& dataset) {
@@ -148,11 +168,15 @@ bool RemovesOnDelete(const Dataset& dataset) {
       label != dataset.labels.end()) {
     return ParseBool(label->second).value_or(false);
   }
+  bool is_said = false;
   for (const char* key : {"remove-on-delete", "removeOnDelete"}) {
     const std::string* text = dataset.Local(key);
-    if (text != nullptr && ParseBool(*text).value_or(false)) return true;
+    if (text == nullptr || text->empty()) continue;
+    if (ParseBool(*text).value_or(false)) return true;
+    is_said = true;
   }
-  return false;
+  // What was unpacked is a copy of ours, which nobody else knows of.
+  return IsArchive(dataset) && !is_said;
 }
 
 Result<VolumeConfig> WithKeysOf(const BucketSource& bucket,

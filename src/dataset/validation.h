@@ -29,11 +29,14 @@ struct ResolvedSpec {
     return std::get_if<BucketSource>(&source);
   }
   const CsiSource* csi() const { return std::get_if<CsiSource>(&source); }
+  const ArchiveSource* archive() const {
+    return std::get_if<ArchiveSource>(&source);
+  }
 };
 
 /// @return kInvalidArgument for a wrong name or spec, kPermissionDenied for
 ///     what the cluster's administrator does not allow, kUnimplemented for a
-///     type that this version does not support. Messages name the key
+///     source that is not supported (spec.remote). Messages name the key
 ///     ("spec.local.endpoint: …") and hold no key's value that is secret.
 Result<ResolvedSpec> Validate(const Dataset& dataset,
                               const Policy& policy = {});
@@ -45,7 +48,8 @@ bool IsReadOnly(const Dataset& dataset);
 bool HasEnvironment(const Dataset& dataset);
 
 /// True if the label or spec.local says that the data goes with the Dataset;
-/// the label, which upstream obeyed, wins.
+/// the label, which upstream obeyed, wins. What was unpacked from an archive
+/// goes unless one of them says no.
 bool RemovesOnDelete(const Dataset& dataset);
 
 /// The bucket's config with the keys of the owner's Secret (keys.h).

@@ -131,10 +131,7 @@ const Wrong kWrong[] = {
     {{{"type", "s3"}}, "spec.local.type", "did you mean S3?"},
     {{{"type", "nfs"}}, "spec.local.type", "did you mean NFS?"},
     {{{"type", "teapot"}}, "spec.local.type", "it is COS"},
-    {{{"type", "H3"}},
-     "spec.local.type",
-     "H3 is not supported yet",
-     ErrorCode::kUnimplemented},
+    {{{"type", "H3"}}, "spec.local.storageUri", "is missing"},
     {{{"endpoint", nullptr}}, "spec.local.endpoint", "is missing"},
     {{{"endpoint", ""}}, "spec.local.endpoint", "is missing"},
     {{{"endpoint", nullptr}, {"endpiont", "http://x"}},
@@ -250,9 +247,9 @@ TEST(ValidateErrorTest, OtherKindsOfDatasetsSaySo) {
   Dataset bad_extract = Make();
   bad_extract.extract = "maybe";
   const std::pair<const Dataset*, const char*> cases[] = {
-      {&archive, "spec.type: ARCHIVE is not supported yet"},
+      {&archive, "spec.url: is missing"},
       {&mistyped, "spec.type: 'archive' is unknown; did you mean ARCHIVE?"},
-      {&remote, "spec.remote: a remote catalog is not supported yet"},
+      {&remote, "spec.remote: tables of a catalog"},
       {&empty, "spec.local: is missing"},
       {&bad_name, "metadata.name: "},
       {&bad_extract, "spec.extract: "}};

@@ -51,8 +51,12 @@ std::string NameOf(const ObjectField& field) {
 }  // namespace
 
 ClaimSources::ClaimSources(kube::Client& client, ClusterView& view,
+                           std::string operator_namespace,
                            dataset::Policy policy)
-    : client_(client), view_(view), policy_(std::move(policy)) {}
+    : client_(client),
+      view_(view),
+      operator_namespace_(std::move(operator_namespace)),
+      policy_(std::move(policy)) {}
 
 Result<ClaimSource> ClaimSources::Resolve(const kube::Json& claim,
                                           Deadline deadline) const {
@@ -82,6 +86,9 @@ Result<ClaimSource> ClaimSources::ResolveDataset(const kube::Json& dataset,
                           .made_for = parsed->uid,
                           .mount_options = spec->shape.mount_options},
                          deadline);
+  }
+  if (spec->archive() != nullptr) {
+    return ResolveArchive(*parsed, *spec, deadline);
   }
   if (spec->csi() != nullptr && spec->csi()->IsDynamic()) {
     return Problem(reason::kInvalidSpec,
@@ -122,6 +129,88 @@ Result<ClaimSource> ClaimSources::ResolveBucket(
   ClaimSource resolved;
   resolved.bucket = std::move(bucket);
   return resolved;
+}
+
+/// Where the files of this version go, and what is to be unpacked there.
+Result<ClaimSource> ClaimSources::ResolveArchive(
+    const dataset::Dataset& dataset, const dataset::ResolvedSpec& spec,
+    Deadline deadline) const {
+  const dataset::ArchiveSource& archive = *spec.archive();
+  BucketClaim bucket{.config = archive.target.config,
+                     .provision = archive.target.provision,
+                     .made_for = dataset.uid,
+                     .mount_options = spec.shape.mount_options};
+  auto target =
+      archive.is_operators_place
+          ? ResolveOperatorsPlace(dataset.uid, std::move(bucket), deadline)
+          : ResolveBucket(dataset.namespace_name, archive.target,
+                          std::move(bucket), deadline);
+  if (!target.ok() || !target->bucket) return target;
+  dataset::VolumeConfig& place = target->bucket->config;
+  place.prefix =
+      dataset::ArchiveRoot(place.prefix, dataset.uid) + archive.Version() + "/";
+  dataset::UnpackRequest request{.url = archive.url,
+                                 .format = archive.format,
+                                 .extract = archive.extract,
+                                 .sha256 = archive.sha256,
+                                 .target = place,
+                                 .origin = {}};
+  if (archive.origin) {
+    DS_ASSIGN_OR_RETURN(
+        ClaimSource origin,
+        ResolveBucket(dataset.namespace_name, *archive.origin,
+                      {.config = archive.origin->config}, deadline));
+    if (!origin.bucket) return origin;
+    request.origin = std::move(origin.bucket->config);
+  }
+  target->bucket->archive = std::move(request);
+  return target;
+}
+
+/// Fills in what the operator's Secret says.
+Result<ClaimSource> ClaimSources::ResolveOperatorsPlace(
+    const std::string& dataset_uid, BucketClaim bucket,
+    Deadline deadline) const {
+  const kube::ObjectKey key{operator_namespace_,
+                            std::string(kArchivePlaceSecret)};
+  const auto problem = [&](const std::string& why) {
+    return Problem(reason::kNoPlaceForArchives,
+                   "Secret " + key.ToString() +
+                       ", which says where archives "
+                       "are unpacked to, " +
+                       why +
+                       "; the administrator can mend it, or spec.local names "
+                       "a bucket of yours (type: COS)");
+  };
+  DS_ASSIGN_OR_RETURN(const auto secret,
+                      client_.Find(kube::kSecrets, key, deadline));
+  if (!secret) return problem("is not there");
+  // The rules of a volume's Secret, under upstream's names.
+  dataset::SecretData data = SecretDataOf(*secret);
+  const auto take = [&data](const char* from, const char* to) {
+    if (const auto found = data.find(from); found != data.end()) {
+      data.insert_or_assign(to, found->second);
+    }
+  };
+  take("ENDPOINT", "endpoint");
+  take("REGION", "region");
+  take("BUCKET", "bucket");
+  data.try_emplace("bucket", SecretString(dataset_uid));
+  auto place = dataset::VolumeConfig::FromSecretData(data);
+  if (!place.ok()) return problem("is wrong: " + place.error().message);
+  if (place->endpoint.empty()) return problem("has no ENDPOINT");
+  dataset::VolumeConfig& config = bucket.config;
+  config.endpoint = std::move(place->endpoint);
+  config.region = std::move(place->region);
+  config.bucket = std::move(place->bucket);
+  config.prefix = std::move(place->prefix);
+  config.access_key_id = std::move(place->access_key_id);
+  config.secret_access_key = std::move(place->secret_access_key);
+  config.session_token = std::move(place->session_token);
+  bucket.provision = true;
+  ClaimSource source;
+  source.bucket = std::move(bucket);
+  return source;
 }
 
 /// @return nullopt if object or key is not there.

@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/result.h"
 #include "dataset/policy.h"
+#include "dataset/unpack_request.h"
 #include "dataset/validation.h"
 #include "dataset/volume_config.h"
 #include "kube/client.h"
@@ -26,6 +27,8 @@ struct BucketClaim {
   bool provision = false;        ///< Make the bucket if it is not there.
   std::string made_for = {};     ///< Uid of the Dataset, or of the claim.
   std::vector<std::string> mount_options = {};
+  /// What has to be unpacked there before anybody sees it.
+  std::optional<dataset::UnpackRequest> archive = {};
 };
 
 /// What is behind a claim, or why that is not known. Exactly one is set.
@@ -43,7 +46,8 @@ struct ClaimSource {
 class ClaimSources {
  public:
   /// Client and view outlive it.
-  ClaimSources(kube::Client& client, ClusterView& view, dataset::Policy policy);
+  ClaimSources(kube::Client& client, ClusterView& view,
+               std::string operator_namespace, dataset::Policy policy);
 
   /// @return the errors of kube::Client; all others are problems to report.
   Result<ClaimSource> Resolve(const kube::Json& claim, Deadline deadline) const;
@@ -56,6 +60,12 @@ class ClaimSources {
                                     const dataset::BucketSource& source,
                                     BucketClaim bucket,
                                     Deadline deadline) const;
+  Result<ClaimSource> ResolveArchive(const dataset::Dataset& dataset,
+                                     const dataset::ResolvedSpec& spec,
+                                     Deadline deadline) const;
+  Result<ClaimSource> ResolveOperatorsPlace(const std::string& dataset_uid,
+                                            BucketClaim bucket,
+                                            Deadline deadline) const;
   Result<ClaimSource> ResolveClaimSecret(const kube::Json& claim,
                                          Deadline deadline) const;
   Result<std::optional<std::string>> ReadField(
@@ -64,6 +74,7 @@ class ClaimSources {
 
   kube::Client& client_;
   ClusterView& view_;
+  const std::string operator_namespace_;
   const dataset::Policy policy_;
 };
 

@@ -7,6 +7,7 @@
 
 #include "dataset/names.h"
 #include "dataset/place.h"
+#include "dataset/unpack_request.h"
 #include "dataset/validation.h"
 #include "operator/names.h"
 #include "operator/volume_plan.h"
@@ -120,7 +121,12 @@ Result<bool> DataRemover::Start(Removal& removal, Deadline deadline) {
     return false;
   }
   removal.config = *std::move(config);
-  if (removal.config.read_only) {
+  const bool is_archive =
+      kube::StringAt(*removal.dataset, {"spec", "type"}) == "ARCHIVE";
+  if (is_archive) {
+    // All versions; they are read-only for pods, and ours.
+    removal.config.prefix = dataset::ArchiveRootOf(removal.config.prefix);
+  } else if (removal.config.read_only) {
     Keep(removal, "the Dataset is read-only");
     return false;
   }
@@ -152,10 +158,17 @@ Status DataRemover::FindOthers(Removal& removal, Deadline deadline) const {
     const auto parsed = dataset::ParseDataset(other);
     if (!parsed.ok()) continue;
     const auto spec = dataset::Validate(*parsed);
-    if (!spec.ok() || spec->bucket() == nullptr) continue;
+    if (!spec.ok()) continue;
+    std::optional<dataset::VolumeConfig> place;
+    if (spec->bucket() != nullptr) place = spec->bucket()->config;
+    if (spec->archive() != nullptr && !spec->archive()->is_operators_place) {
+      place = spec->archive()->target.config;
+      place->prefix = dataset::ArchiveRoot(place->prefix, parsed->uid);
+    }
+    if (!place) continue;
     DS_ASSIGN_OR_RETURN(const bool is_gone, IsGone(*parsed, deadline));
     if (is_gone) continue;
-    note(spec->bucket()->config, "Dataset " + kube::KeyOf(other).ToString());
+    note(*place, "Dataset " + kube::KeyOf(other).ToString());
   }
   kube::ListOptions options;
   options.label_selector = std::string(kVolumeSecretLabel) + "=true";

@@ -76,7 +76,8 @@ void DatasetController::Pass::ParseSpec(const dataset::Policy& policy) {
   const DatasetSource source{object, dataset, *spec};
   seen.config_map_wanted = spec->bucket() != nullptr;
   seen.removes_data =
-      seen.config_map_wanted && spec->bucket()->remove_on_delete;
+      (spec->bucket() != nullptr && spec->bucket()->remove_on_delete) ||
+      (spec->archive() != nullptr && spec->archive()->target.remove_on_delete);
   if (seen.config_map_wanted) wanted_config_map = BuildConfigMap(source);
   wanted_claim = BuildClaim(source);
 }

@@ -32,7 +32,9 @@ bool Includes(const kube::Json* map, const kube::Json* wanted) {
 
 /// Empty for a volume that we describe.
 std::string StorageClassOf(const dataset::ResolvedSpec& spec) {
-  if (spec.bucket() != nullptr) return std::string(kStorageClassName);
+  if (spec.bucket() != nullptr || spec.archive() != nullptr) {
+    return std::string(kStorageClassName);
+  }
   return spec.csi() != nullptr ? spec.csi()->storage_class : std::string();
 }
 

@@ -120,7 +120,7 @@ Verdict Judge(const DatasetObservation& seen) {
 bool IsProgress(std::string_view what) {
   return what == reason::kProvisioning || what == reason::kBinding ||
          what == reason::kDeleting || what == reason::kBound ||
-         what == reason::kRemovingData;
+         what == reason::kRemovingData || what == reason::kUnpacking;
 }
 
 /// The condition of that type in dataset.status; null if it has none.
@@ -209,7 +209,10 @@ DatasetStatus DescribeDataset(const DatasetObservation& seen) {
 
 std::vector<DatasetEvent> NotesOn(const dataset::ResolvedSpec& spec) {
   std::vector<DatasetEvent> notes;
-  if (spec.bucket() != nullptr && spec.bucket()->HasInlineKeys()) {
+  const bool inline_keys =
+      (spec.bucket() != nullptr && spec.bucket()->HasInlineKeys()) ||
+      (spec.archive() != nullptr && spec.archive()->target.HasInlineKeys());
+  if (inline_keys) {
     notes.push_back(
         {true, std::string(reason::kInlineCredentials),
          "inline credentials are visible to everyone who can read the "

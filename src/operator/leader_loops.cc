@@ -67,7 +67,7 @@ LeaderLoops::LeaderLoops(LeaderOptions options,
                           options_.policy, clock),
       provisioner_(
           *client_, view_, reports_, events_,
-          {options_.operator_namespace, options_.policy},
+          {options_.operator_namespace, options_.policy, options_.workers},
           [this](const kube::ObjectKey& claim) {
             dataset_loop_.queue().Add(claim);
           },
@@ -199,6 +199,7 @@ Result<kube::Outcome> LeaderLoops::Upkeep(const kube::ObjectKey& key,
                                           Deadline deadline) {
   if (key == kCertificates) return certificate_controller_.Reconcile(deadline);
   DS_RETURN_IF_ERROR(reclaimer_.SweepSecrets(deadline));
+  DS_RETURN_IF_ERROR(provisioner_.SweepWorkers(deadline));
   return kube::Outcome::RequeueAfter(kSweepInterval);
 }
 

@@ -30,6 +30,7 @@ struct LeaderOptions {
   std::string identity;  ///< Shown as the host of events.
   CertificateNames certificates;
   dataset::Policy policy = {};
+  WorkerOptions workers = {};
 };
 
 /// Thread-safe. Life: construct, Start, OnDatasetChange for every change from

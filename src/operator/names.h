@@ -23,6 +23,13 @@ inline constexpr std::string_view kDriverName = "csi.datashim.io";
 /// The class of the claims that Datasets get.
 inline constexpr std::string_view kStorageClassName = "csi-s3";
 
+/// In the operator's namespace, as upstream: where archives are unpacked to
+/// that name no place of their own. Keys ENDPOINT, accessKeyID (or
+/// AWS_ACCESS_KEY_ID), secretAccessKey (or AWS_SECRET_ACCESS_KEY), and not
+/// upstream's: REGION, and BUCKET for one bucket instead of one for each
+/// Dataset.
+inline constexpr std::string_view kArchivePlaceSecret = "minio-conf";
+
 /// On a Dataset: its claim and volume go before it does.
 inline constexpr std::string_view kDatasetFinalizer = "datashim.io/dataset";
 /// On a PersistentVolume: its volume Secret goes before it does.
@@ -96,6 +103,10 @@ inline constexpr std::string_view kRemovalFailed = "DataRemovalFailed";
 inline constexpr std::string_view kDataRemoved = "DataRemoved";
 inline constexpr std::string_view kDataKept = "DataKept";
 inline constexpr std::string_view kSpecWarning = "SpecWarning";
+inline constexpr std::string_view kUnpacking = "Unpacking";
+inline constexpr std::string_view kUnpacked = "Unpacked";
+inline constexpr std::string_view kUnpackFailed = "UnpackFailed";
+inline constexpr std::string_view kNoPlaceForArchives = "NoPlaceForArchives";
 }  // namespace reason
 
 /// Pods named in the InUse condition; more are counted only.
@@ -108,6 +119,8 @@ inline constexpr std::chrono::seconds kRetryDelayMin{2};
 inline constexpr std::chrono::seconds kRetryDelayMax{30};
 /// How often the pods that hold up a deletion are listed again.
 inline constexpr std::chrono::seconds kInUseInterval{5};
+/// How often a worker is looked at.
+inline constexpr std::chrono::seconds kUnpackInterval{2};
 /// A foreign object in the way is looked for again.
 inline constexpr std::chrono::seconds kConflictInterval{15};
 

@@ -190,6 +190,7 @@ LeaderOptions Operator::Impl::MakeLeaderOptions() const {
   leader.operator_namespace = options_.namespace_name;
   leader.identity = options_.identity;
   leader.policy = options_.policy;
+  leader.workers = options_.workers;
   leader.certificates.secret = {options_.namespace_name,
                                 options_.certificate_secret};
   leader.certificates.webhook_configuration = options_.webhook_configuration;

@@ -13,6 +13,7 @@
 #include "base/result.h"
 #include "dataset/policy.h"
 #include "kube/config.h"
+#include "operator/unpack_job.h"
 
 namespace datashim::controllers {
 
@@ -42,6 +43,8 @@ struct OperatorOptions {
 
   /// What Datasets may reach.
   dataset::Policy policy = {};
+  /// Jobs that unpack archives.
+  WorkerOptions workers = {};
 };
 
 /// A running operator. Thread-safe.

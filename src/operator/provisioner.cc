@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "base/log.h"
 #include "dataset/names.h"
 #include "operator/described_volume.h"
 #include "operator/names.h"
@@ -36,17 +37,15 @@ Provisioner::Provisioner(kube::Client& client, ClusterView& view,
       reports_(reports),
       events_(events),
       operator_namespace_(std::move(options.operator_namespace)),
-      sources_(client, view, std::move(options.policy)),
+      sources_(client, view, operator_namespace_, std::move(options.policy)),
+      unpacker_(client, operator_namespace_, std::move(options.workers)),
       on_report_(std::move(on_report)),
       clock_(clock) {}
 
 Result<kube::Outcome> Provisioner::Reconcile(const kube::ObjectKey& key,
                                              Deadline deadline) {
   const kube::ObjectPtr claim = view_.claims().Get(key);
-  if (claim == nullptr) {
-    DS_RETURN_IF_ERROR(ForgetClaim(key, deadline));
-    return kube::Outcome::Done();
-  }
+  if (claim == nullptr) return ForgetClaim(key, deadline);
   const kube::ObjectPtr storage_class = view_.ClassOf(*claim);
   if (!IsServed(*claim, storage_class.get())) {
     ReportOthers(*claim, storage_class.get());
@@ -72,6 +71,11 @@ Result<kube::Outcome> Provisioner::ServeBucket(const kube::Json& claim,
                  .message = verdict->message,
                  .credentials_valid = verdict->credentials_valid});
   }
+  if (bucket.archive) {
+    DS_ASSIGN_OR_RETURN(const auto unfinished,
+                        Unpack(claim, bucket, served, deadline));
+    if (unfinished) return *unfinished;
+  }
   DS_RETURN_IF_ERROR(WriteSecret(claim, data, served, deadline));
   const kube::ObjectPtr storage_class = view_.ClassOf(claim);
   if (storage_class != nullptr) {
@@ -83,12 +87,70 @@ Result<kube::Outcome> Provisioner::ServeBucket(const kube::Json& claim,
                                   .bucket_created = served.bucket_created}),
                      deadline));
   }
+  if (bucket.archive && !served.workers_gone) {
+    DS_RETURN_IF_ERROR(unpacker_.CleanUp(served.uid, deadline));
+    served.workers_gone = true;
+  }
   served.failures = 0;
   Report(
       claim,
       {.ready = true, .credentials_valid = true, .revision = served.revision});
   return kube::Outcome::RequeueAfter(
       SpreadOver(kSecretReadInterval, served.uid));
+}
+
+/// The volume Secret is what says which version is complete: it names its
+/// folder only from then on. @return what to do until then; nullopt: it is.
+Result<std::optional<kube::Outcome>> Provisioner::Unpack(
+    const kube::Json& claim, const BucketClaim& bucket, Served& served,
+    Deadline deadline) {
+  const std::string uid = kube::UidOf(claim);
+  served.is_archive = true;
+  DS_RETURN_IF_ERROR(LoadStored(uid, served, deadline));
+  const dataset::SecretData wanted = bucket.config.ToSecretData();
+  const auto is_as_stored = [&](const char* key) {
+    const auto stored = served.stored.find(key);
+    return stored != served.stored.end() && stored->second == wanted.at(key);
+  };
+  const bool same_bucket = is_as_stored("endpoint") && is_as_stored("bucket");
+  if (same_bucket && is_as_stored("folder")) {
+    return std::optional<kube::Outcome>();
+  }
+  if (same_bucket) {
+    // Pods still have the version before: it gets new keys as well.
+    dataset::SecretData before = wanted;
+    before["folder"] = served.stored.at("folder");
+    DS_RETURN_IF_ERROR(WriteSecret(claim, before, served, deadline));
+  }
+  served.workers_gone = false;
+  DS_ASSIGN_OR_RETURN(const UnpackOutcome outcome,
+                      unpacker_.Reconcile(claim, *bucket.archive, deadline));
+  switch (outcome.state) {
+    case UnpackOutcome::State::kFailed: {
+      DS_ASSIGN_OR_RETURN(
+          const kube::Outcome again,
+          Fail(claim, served,
+               {.reason = std::string(reason::kUnpackFailed),
+                .message = outcome.message +
+                           "; it is tried again when the spec or the keys "
+                           "change",
+                .credentials_valid = true}));
+      return std::optional(again);
+    }
+    case UnpackOutcome::State::kRunning:
+      served.failures = 0;
+      Report(claim, {.reason = std::string(reason::kUnpacking),
+                     .message = outcome.message,
+                     .credentials_valid = true,
+                     .revision = served.revision});
+      return std::optional(kube::Outcome::RequeueAfter(kUnpackInterval));
+    case UnpackOutcome::State::kDone:
+      break;
+  }
+  events_.Emit(
+      claim, kube::EventType::kNormal, reason::kUnpacked,
+      outcome.message.empty() ? "all files are there" : outcome.message);
+  return std::optional<kube::Outcome>();
 }
 
 /// NFS, HOST and CSI by handle: the volume says it all.
@@ -151,20 +213,26 @@ std::optional<BucketVerdict> Provisioner::Verify(
   return std::nullopt;
 }
 
+/// What the volume Secret holds, if that is not known.
+Status Provisioner::LoadStored(const std::string& claim_uid, Served& served,
+                               Deadline deadline) {
+  if (!served.stored.empty()) return OkStatus();
+  DS_ASSIGN_OR_RETURN(
+      const auto existing,
+      client_.Find(kube::kSecrets,
+                   {operator_namespace_, dataset::VolumeSecretName(claim_uid)},
+                   deadline));
+  if (existing) served.stored = SecretDataOf(*existing);
+  return OkStatus();
+}
+
 /// Only what was verified is stored: wrong new keys leave live mounts alone.
 Status Provisioner::WriteSecret(const kube::Json& claim,
                                 const dataset::SecretData& data, Served& served,
                                 Deadline deadline) {
+  DS_RETURN_IF_ERROR(LoadStored(kube::UidOf(claim), served, deadline));
   if (served.stored == data) return OkStatus();
   const kube::Json secret = BuildVolumeSecret(claim, operator_namespace_, data);
-  const bool is_first = served.stored.empty();
-  if (is_first) {
-    DS_ASSIGN_OR_RETURN(
-        const auto existing,
-        client_.Find(kube::kSecrets, kube::KeyOf(secret), deadline));
-    if (existing) served.stored = SecretDataOf(*existing);
-    if (served.stored == data) return OkStatus();
-  }
   const bool is_change = !served.stored.empty();
   auto written = client_.Apply(kube::kSecrets, secret, {}, deadline);
   if (!written.ok()) return std::move(written).error();
@@ -201,7 +269,8 @@ bool Provisioner::Report(const kube::Json& claim, VolumeReport report) {
   const std::string why = report.reason;
   const std::string message = report.message;
   if (!reports_.Set(kube::UidOf(claim), std::move(report))) return false;
-  if (!why.empty()) {
+  // Progress is for the status only.
+  if (!why.empty() && why != reason::kUnpacking) {
     events_.Emit(claim, kube::EventType::kWarning, why, message);
   }
   on_report_(kube::KeyOf(claim));
@@ -210,28 +279,63 @@ bool Provisioner::Report(const kube::Json& claim, VolumeReport report) {
 
 /// The claim is gone. Its volume, if it has one, goes through the reclaimer
 /// and takes the Secret with it; a Secret alone is removed here.
-Status Provisioner::ForgetClaim(const kube::ObjectKey& key, Deadline deadline) {
-  std::string uid;
+Result<kube::Outcome> Provisioner::ForgetClaim(const kube::ObjectKey& key,
+                                               Deadline deadline) {
+  std::shared_ptr<Served> served;
   {
     const std::lock_guard lock(mutex_);
     const auto it = served_.find(key);
-    if (it == served_.end()) return OkStatus();
-    uid = it->second->uid;
+    if (it == served_.end()) return kube::Outcome::Done();
+    served = it->second;
   }
+  const std::string& uid = served->uid;
   DS_ASSIGN_OR_RETURN(const auto volume,
                       client_.Find(kube::kPersistentVolumes,
                                    {"", dataset::VolumeName(uid)}, deadline));
+  if (served->is_archive && !served->workers_gone) {
+    DS_ASSIGN_OR_RETURN(const bool is_done,
+                        unpacker_.Forget(uid, volume.has_value(), deadline));
+    if (!is_done) return kube::Outcome::RequeueAfter(kUnpackInterval);
+  }
   if (!volume) {
     const Status deleted = client_.Delete(
         kube::kSecrets, {operator_namespace_, dataset::VolumeSecretName(uid)},
         {}, deadline);
     if (!deleted.ok() && deleted.error().code != ErrorCode::kNotFound) {
-      return deleted;
+      return deleted.error();
     }
   }
   reports_.Erase(uid);
   const std::lock_guard lock(mutex_);
   served_.erase(key);
+  return kube::Outcome::Done();
+}
+
+Status Provisioner::SweepWorkers(Deadline deadline) {
+  DS_ASSIGN_OR_RETURN(const kube::ObjectList secrets,
+                      unpacker_.ListSecrets(deadline));
+  for (const kube::Json& secret : secrets.items) {
+    const std::string uid = kube::AnnotationOf(secret, kClaimUidAnnotation);
+    const std::string claim_name = kube::AnnotationOf(secret, kClaimAnnotation);
+    const auto slash = claim_name.find('/');
+    if (uid.empty() || slash == std::string::npos) continue;
+    const kube::ObjectKey key{claim_name.substr(0, slash),
+                              claim_name.substr(slash + 1)};
+    // Live, because a copy that lags would cost a Dataset its worker.
+    DS_ASSIGN_OR_RETURN(
+        const auto claim,
+        client_.Find(kube::kPersistentVolumeClaims, key, deadline));
+    if (claim && kube::UidOf(*claim) == uid) continue;
+    DS_ASSIGN_OR_RETURN(const auto volume,
+                        client_.Find(kube::kPersistentVolumes,
+                                     {"", dataset::VolumeName(uid)}, deadline));
+    // What is left is for the next sweep.
+    const auto forgotten = unpacker_.Forget(uid, volume.has_value(), deadline);
+    if (!forgotten.ok()) {
+      log::Warn("what a worker left cannot be removed yet",
+                {{"claim", claim_name}, {"error", forgotten.error().message}});
+    }
+  }
   return OkStatus();
 }
 

@@ -23,6 +23,7 @@
 #include "operator/bucket_probe.h"
 #include "operator/claim_source.h"
 #include "operator/cluster_view.h"
+#include "operator/unpacker.h"
 #include "operator/volume_report.h"
 
 namespace datashim::controllers {
@@ -35,6 +36,7 @@ inline constexpr std::chrono::minutes kVerifyInterval{5};
 struct ProvisionerOptions {
   std::string operator_namespace;  ///< Where volume Secrets are kept.
   dataset::Policy policy = {};
+  WorkerOptions workers = {};
 };
 
 /// Thread-safe. Level-triggered as DatasetController.
@@ -52,6 +54,10 @@ class Provisioner {
   Result<kube::Outcome> Reconcile(const kube::ObjectKey& key,
                                   Deadline deadline);
 
+  /// Ends workers of claims that went while no operator was there, and removes
+  /// what they left.
+  Status SweepWorkers(Deadline deadline);
+
  private:
   /// What is known of a claim from earlier calls.
   struct Served {
@@ -62,6 +68,8 @@ class Provisioner {
     dataset::SecretData verified;
     MonotonicTime verified_at{};
     bool bucket_created = false;
+    bool is_archive = false;
+    bool workers_gone = false;  ///< No Job or Secret of a worker is left.
     int failures = 0;
     std::uint64_t revision = 0;
   };
@@ -76,13 +84,20 @@ class Provisioner {
   std::optional<BucketVerdict> Verify(const BucketClaim& bucket,
                                       const dataset::SecretData& data,
                                       Served& served, Deadline deadline);
+  Result<std::optional<kube::Outcome>> Unpack(const kube::Json& claim,
+                                              const BucketClaim& bucket,
+                                              Served& served,
+                                              Deadline deadline);
+  Status LoadStored(const std::string& claim_uid, Served& served,
+                    Deadline deadline);
   Status WriteSecret(const kube::Json& claim, const dataset::SecretData& data,
                      Served& served, Deadline deadline);
   Status EnsureVolume(const kube::Json& volume, Deadline deadline);
   Result<kube::Outcome> Fail(const kube::Json& claim, Served& served,
                              VolumeReport report);
   bool Report(const kube::Json& claim, VolumeReport report);
-  Status ForgetClaim(const kube::ObjectKey& key, Deadline deadline);
+  Result<kube::Outcome> ForgetClaim(const kube::ObjectKey& key,
+                                    Deadline deadline);
   std::shared_ptr<Served> ServedOf(const kube::Json& claim);
 
   kube::Client& client_;
@@ -91,6 +106,7 @@ class Provisioner {
   kube::EventRecorder& events_;
   const std::string operator_namespace_;
   const ClaimSources sources_;
+  Unpacker unpacker_;
   const OnReport on_report_;
   Clock& clock_;
   std::mutex mutex_;

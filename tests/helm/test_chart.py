@@ -204,7 +204,7 @@ def test_what_datasets_may_reach_is_told_to_the_operator():
         (container,) = objects("default", *settings)["Deployment", "dataset-operator"]["spec"]["template"]["spec"]["containers"]
         return container["args"]
 
-    assert {"--dataset-types=COS,NFS,HOST,CSI", "--host-paths=/", "--csi-drivers=*",
+    assert {"--dataset-types=COS,NFS,HOST,CSI,ARCHIVE", "--host-paths=/", "--csi-drivers=*",
             "--host-paths-refused=/var/lib/kubelet,/run/datashim,/var/lib/datashim/cache"} <= set(arguments())
     narrow = arguments("--set", "datasets.types={COS,HOST},datasets.hostPaths={/data,/mnt/disks},kubeletDir=/data/kubelet",
                        "--set-json", "datasets.csiDrivers=[]")

@@ -68,8 +68,8 @@ UPSTREAM = {
     "h3": dataset({"type": "H3", "storageUri": "redis://redis:6379", "bucket": "b"}),
     "archive": dataset(type="ARCHIVE", url="https://x/noaa.tar.gz", format="application/x-tar", extract="true"),
     "archive with provision": dataset({"provision": "true"}, type="ARCHIVE", url="https://x/noaa.tar.gz"),
-    "remote": dataset(remote={"type": "CatalogEntry", "table": "default/books", "endpoint": "http://x",
-                              "mountAllowed": "true"}),
+    "archive with all": dataset({"type": "COS", "endpoint": "http://x", "bucket": "b12/f", "secret-name": "k", "source-endpoint": "http://y"},
+                                type="ARCHIVE", url="s3://bucket/a.zip", format="zip", extract="true", sha256="aB" * 32),
 }
 
 
@@ -128,6 +128,7 @@ REFUSED = {
     "HOST disguised": ({"type": "HOST", "path": "/.//etc"}, "spec.local[path]: Forbidden:", "system directory"),
     "HOST permissions": ({"type": "HOST", "path": "/data", "permissions": "rw"}, "spec.local[permissions]: Invalid value:"),
     "HOST type": ({"type": "HOST", "path": "/data", "hostPathType": "Socket"}, "spec.local[hostPathType]: Invalid value:"),
+    "H3 without storage": ({"type": "H3", "bucket": "b"}, "spec.local[storageUri]: Required value:"),
     "CSI without volume": ({"type": "CSI"}, "spec.local[storageClass]: Required value:", "volumeHandle"),
     "CSI both ways": ({"type": "CSI", "storageClass": "a", "driver": "d", "volumeHandle": "h"}, "spec.local[storageClass]: Forbidden:"),
     "CSI without handle": ({"type": "CSI", "driver": "d"}, "spec.local[volumeHandle]: Required value:"),
@@ -151,6 +152,14 @@ def test_a_wrong_source_is_refused_with_field_and_hint(server, name):
 @pytest.mark.parametrize("document, message", [
     (dataset(), "spec.local is missing"),
     (dataset(type="archive"), "spec.local is missing"),
+    (dataset(dict(GOOD), type="archive"), "did you mean ARCHIVE?"),
+    (dataset(type="ARCHIVE"), "spec.url: Invalid value"),
+    (dataset(type="ARCHIVE", url="ftp://x/a"), "spec.url: Invalid value"),
+    (dataset(type="ARCHIVE", url="http://x/a", sha256="abc"), "spec.sha256: Invalid value"),
+    (dataset(type="ARCHIVE", url="http://x/a", extract="yes"), "spec.extract: Invalid value"),
+    (dataset({"type": "NFS", "server": "s", "share": "/"}, type="ARCHIVE", url="http://x/a"), "where the files of an ARCHIVE go"),
+    (dataset(remote={"type": "CatalogEntry", "table": "default/books", "endpoint": "http://x", "mountAllowed": "true"}),
+     "spec.remote: Forbidden: tables of a catalog"),
     (dataset(dict(GOOD), name="a.b"), "metadata.name must consist"),
     (dataset(dict(GOOD), name="a" * 64), "metadata.name must consist"),
     ({k: v for k, v in dataset(dict(GOOD)).items() if k != "spec"}, "spec: Required value"),
@@ -165,7 +174,7 @@ def test_the_type_stays_and_the_rest_may_change(server):
     server.apply(document)
     document["spec"]["local"] |= {"type": "S3", "bucket": "other", "endpoint": "https://other"}
     server.apply(document)
-    for spec in ({"local": {"type": "NFS", "server": "s", "share": "/"}}, {"remote": {"type": "CatalogEntry"}}):
+    for spec in ({"local": {"type": "NFS", "server": "s", "share": "/"}}, {"type": "ARCHIVE", "url": "http://x/a"}):
         done = server.kubectl("replace", "-f", "-", stdin=json.dumps(document | {"spec": spec}), check=False)
         assert done.returncode != 0
         assert "spec.local[type]: Forbidden: the type cannot be changed" in done.stderr

@@ -143,7 +143,8 @@ void TestCluster::StartControllerManager() {
        "--secure-port=0", "--leader-elect=false",
        "--controllers=persistentvolume-binder-controller,"
        "persistentvolumeclaim-protection-controller,"
-       "persistentvolume-protection-controller,garbage-collector-controller"},
+       "persistentvolume-protection-controller,garbage-collector-controller,"
+       "job-controller"},
       apiserver_->KubeconfigPath() + ".controller-manager.log");
   ASSERT_TRUE(started.ok()) << started.error().message;
   controller_manager_ = *std::move(started);

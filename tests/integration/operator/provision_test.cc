@@ -158,17 +158,15 @@ TEST_F(ProvisionTest, EachProblemIsToldWithinTenSeconds) {
 }
 
 TEST_F(ProvisionTest, WhatIsNotSupportedFailsAndMakesNothing) {
-  Json dataset = kube::MakeObject(kDatasets, {namespace_, "h3"});
-  dataset["spec"]["local"] = {{"type", "H3"}, {"storageUri", "redis://r:6379"}};
-  ASSERT_TRUE(client().Create(kDatasets, dataset, Soon()).ok());
+  MakeDataset("odd", {{"mount-options", "suid"}});
   EXPECT_TRUE(Eventually("it is refused", [&] {
-    return Provision("h3") == "Failed" && HasEvent("h3", "InvalidSpec");
+    return Provision("odd") == "Failed" && HasEvent("odd", "InvalidSpec");
   }));
-  EXPECT_EQ(ReadyReason("h3"), "InvalidSpec");
-  EXPECT_TRUE(FindHere(kube::kConfigMaps, "h3").is_null());
-  EXPECT_TRUE(FindHere(kube::kPersistentVolumeClaims, "h3").is_null());
-  Delete(kDatasets, {namespace_, "h3"});
-  EXPECT_TRUE(EventuallyGone(kDatasets, {namespace_, "h3"}));
+  EXPECT_EQ(ReadyReason("odd"), "InvalidSpec");
+  EXPECT_TRUE(FindHere(kube::kConfigMaps, "odd").is_null());
+  EXPECT_TRUE(FindHere(kube::kPersistentVolumeClaims, "odd").is_null());
+  Delete(kDatasets, {namespace_, "odd"});
+  EXPECT_TRUE(EventuallyGone(kDatasets, {namespace_, "odd"}));
 }
 
 TEST_F(ProvisionTest, ASecretThatComesLaterIsSeen) {

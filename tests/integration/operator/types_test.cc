@@ -63,6 +63,19 @@ TEST_F(TypesTest, TwoNamespacesMayHaveTheSameShareUnderOneName) {
   }));
 }
 
+TEST_F(TypesTest, H3IsAVolumeOfItsDriver) {
+  Make("h3", {{"type", "H3"},
+              {"storageUri", "redis://redis.default.svc:6379"},
+              {"bucket", "b1"}});
+  ASSERT_TRUE(EventuallyBound("h3"));
+  const Json csi = VolumeOf("h3")["spec"]["csi"];
+  EXPECT_EQ(csi["driver"], "csi-h3");
+  EXPECT_EQ(csi["volumeAttributes"]["storageUri"],
+            "redis://redis.default.svc:6379");
+  EXPECT_EQ(csi["volumeAttributes"]["bucket"], "b1");
+  EndsWithoutTrace("h3");
+}
+
 TEST_F(TypesTest, ADirectoryOfTheNode) {
   Make("host", {{"type", "HOST"}, {"path", "/data//models"}});
   Make("host-ro",
