@@ -200,7 +200,7 @@ void AddNode(CLI::App& app, Command& chosen) {
       ->capture_default_str();
   command
       ->add_option("--memory-bytes-max", options.memory_bytes_max,
-                   "Read-ahead and uploads of one mount together")
+                   "Read-ahead and uploads of all mounts together")
       ->capture_default_str();
   AddCache(*command, options.cache, "for all volumes of the node");
   AddLogLevel(*command, options.log_level);

@@ -16,7 +16,7 @@ constexpr BufferPoolOptions kSmall = {.bytes_max = 256 * kKiB,
                                       .read_bytes_reserve = 64 * kKiB};
 
 TEST(BufferPoolTest, TheLimitIsHard) {
-  BufferPool pool(kSmall);
+  BufferShare pool(std::make_shared<BufferPool>(kSmall));
   std::vector<Buffer> held;
   while (auto buffer = pool.TryAllocate(64 * kKiB, BufferUse::kRead)) {
     held.push_back(std::move(*buffer));
@@ -30,7 +30,7 @@ TEST(BufferPoolTest, TheLimitIsHard) {
 }
 
 TEST(BufferPoolTest, UploadsNeverGetTheReserveOfReads) {
-  BufferPool pool(kSmall);
+  BufferShare pool(std::make_shared<BufferPool>(kSmall));
   std::vector<Buffer> held;
   while (auto buffer = pool.TryAllocate(16 * kKiB, BufferUse::kUpload)) {
     held.push_back(std::move(*buffer));
@@ -40,7 +40,7 @@ TEST(BufferPoolTest, UploadsNeverGetTheReserveOfReads) {
 }
 
 TEST(BufferPoolTest, FreedHalvesJoinAgain) {
-  BufferPool pool(kSmall);
+  BufferShare pool(std::make_shared<BufferPool>(kSmall));
   for (int round = 0; round < 3; ++round) {
     std::vector<Buffer> small;
     while (auto buffer = pool.TryAllocate(1, BufferUse::kRead)) {
@@ -52,7 +52,7 @@ TEST(BufferPoolTest, FreedHalvesJoinAgain) {
 }
 
 TEST(BufferPoolTest, WaitsForABufferThatComesBack) {
-  BufferPool pool(kSmall);
+  BufferShare pool(std::make_shared<BufferPool>(kSmall));
   std::vector<Buffer> held;
   for (int i = 0; i < 3; ++i) {
     held.push_back(*pool.TryAllocate(64 * kKiB, BufferUse::kUpload));
@@ -66,7 +66,7 @@ TEST(BufferPoolTest, WaitsForABufferThatComesBack) {
 }
 
 TEST(BufferPoolTest, AsksTheReclaimerBeforeItWaits) {
-  BufferPool pool(kSmall);
+  BufferShare pool(std::make_shared<BufferPool>(kSmall));
   std::vector<Buffer> cached;
   pool.SetListeners(
       [&] {
@@ -82,7 +82,7 @@ TEST(BufferPoolTest, AsksTheReclaimerBeforeItWaits) {
 }
 
 TEST(BufferPoolTest, ATrimKeepsWhatIsInUse) {
-  BufferPool pool(kSmall);
+  BufferShare pool(std::make_shared<BufferPool>(kSmall));
   Buffer kept = *pool.TryAllocate(16 * kKiB, BufferUse::kRead);
   std::byte* freed = nullptr;
   {
@@ -98,11 +98,120 @@ TEST(BufferPoolTest, ATrimKeepsWhatIsInUse) {
   EXPECT_EQ(again.data()[100], std::byte{0});  // Fresh from the kernel.
 }
 
+class BufferShareTest : public ::testing::Test {
+ protected:
+  using Buffers = std::vector<Buffer>;
+
+  static Buffers TakeAll(BufferShare& share, BufferUse use) {
+    Buffers held;
+    while (auto buffer = share.TryAllocate(16 * kKiB, use)) {
+      held.push_back(std::move(*buffer));
+    }
+    return held;
+  }
+  /// Its buffers are idle: anybody may have them.
+  static void LetReclaim(BufferShare& share, Buffers& cached) {
+    share.SetListeners(
+        [&cached] {
+          if (cached.empty()) return false;
+          cached.pop_back();
+          return true;
+        },
+        nullptr);
+  }
+
+  const std::shared_ptr<BufferPool> pool_ =
+      std::make_shared<BufferPool>(kSmall);
+  BufferShare first_{pool_};
+  BufferShare second_{pool_};
+};
+
+TEST_F(BufferShareTest, WhoComesFirstLeavesMemoryForTheNext) {
+  for (const BufferUse use : {BufferUse::kReadAhead, BufferUse::kUpload}) {
+    const std::size_t all = use == BufferUse::kUpload ? 12 : 16;
+    const Buffers held = TakeAll(first_, use);
+    EXPECT_EQ(held.size(), all * 2 / 3);
+    const Buffers next = TakeAll(second_, use);
+    EXPECT_GE(next.size(), all / 4 - 1);
+  }
+  EXPECT_EQ(pool_->bytes_used(), 0u);
+}
+
+TEST_F(BufferShareTest, WhoIsWaitedForGetsWhatThereIs) {
+  Buffers held = TakeAll(first_, BufferUse::kRead);
+  EXPECT_EQ(held.size(), 16u) << "all of the memory";
+  EXPECT_FALSE(second_.TryAllocate(1, BufferUse::kRead));
+  EXPECT_FALSE(second_.ReclaimFromOthers()) << "it is in use";
+  LetReclaim(first_, held);
+  EXPECT_TRUE(second_.ReclaimFromOthers());
+  EXPECT_TRUE(second_.TryAllocate(1, BufferUse::kRead));
+  EXPECT_TRUE(second_.Allocate(64 * kKiB, BufferUse::kUpload,
+                               Deadline::After(std::chrono::seconds(10))));
+}
+
+TEST_F(BufferShareTest, TheOneWithMostGivesFirst) {
+  BufferShare third(pool_);
+  Buffers few;
+  Buffers many;
+  few.push_back(*first_.TryAllocate(16 * kKiB, BufferUse::kRead));
+  for (int i = 0; i < 2; ++i) {
+    many.push_back(*second_.TryAllocate(16 * kKiB, BufferUse::kRead));
+  }
+  LetReclaim(first_, few);
+  LetReclaim(second_, many);
+  EXPECT_TRUE(third.ReclaimFromOthers());
+  EXPECT_EQ(many.size(), 1u);
+  EXPECT_TRUE(third.ReclaimFromOthers());
+  EXPECT_TRUE(third.ReclaimFromOthers());
+  EXPECT_FALSE(third.ReclaimFromOthers());
+  EXPECT_EQ(pool_->bytes_used(), 0u);
+}
+
+TEST_F(BufferShareTest, AllAreToldThatMemoryIsFree) {
+  int told = 0;
+  first_.SetListeners(nullptr, [&] { ++told; });
+  second_.SetListeners(nullptr, [&] { ++told; });
+  ASSERT_TRUE(first_.TryAllocate(1, BufferUse::kRead));
+  EXPECT_EQ(told, 2);
+}
+
+TEST_F(BufferShareTest, OneReadIsTheOldestOfAll) {
+  const std::uint64_t old = first_.NextTicket();
+  first_.SetOldestWaiter(second_.NextTicket());
+  EXPECT_TRUE(first_.IsOldestWaiter());
+  second_.SetOldestWaiter(old);
+  EXPECT_TRUE(second_.IsOldestWaiter());
+  EXPECT_FALSE(first_.IsOldestWaiter());
+  second_.SetOldestWaiter(BufferShare::kNoTicket);
+  EXPECT_TRUE(first_.IsOldestWaiter());
+}
+
+TEST_F(BufferShareTest, MemoryGoesBackWhenAllAreIdle) {
+  std::byte* freed = nullptr;
+  {
+    Buffer buffer = *first_.TryAllocate(64 * kKiB, BufferUse::kRead);
+    freed = buffer.data();
+    freed[0] = std::byte{1};
+  }
+  { const Buffer other = *second_.TryAllocate(1, BufferUse::kUpload); }
+  first_.Trim();
+  {
+    Buffer again = *first_.TryAllocate(64 * kKiB, BufferUse::kRead);
+    ASSERT_EQ(again.data(), freed);
+    EXPECT_EQ(freed[0], std::byte{1}) << "the other may still be busy";
+  }
+  first_.Trim();
+  second_.Trim();
+  Buffer again = *first_.TryAllocate(64 * kKiB, BufferUse::kRead);
+  ASSERT_EQ(again.data(), freed);
+  EXPECT_EQ(freed[0], std::byte{0});
+}
+
 TEST(BufferPoolTest, RandomBuffersNeverOverlap) {
   const int seed = ::testing::UnitTest::GetInstance()->random_seed();
   SCOPED_TRACE("seed " + std::to_string(seed));
   std::mt19937 random(static_cast<unsigned>(seed));
-  BufferPool pool(kSmall);
+  BufferShare pool(std::make_shared<BufferPool>(kSmall));
   std::map<int, Buffer> held;
   for (int step = 0; step < 20'000; ++step) {
     const auto use = random() % 2 ? BufferUse::kRead : BufferUse::kUpload;

@@ -25,6 +25,7 @@ class Cache;
 }
 namespace datashim::fs {
 class BackingFiles;
+class BufferPool;
 
 /// Never reused while the process lives. A version of an object that somebody
 /// else wrote gets a new one, so that what the kernel cached for the old one
@@ -273,8 +274,9 @@ struct FileSystemOptions {
   std::uint32_t gid = 0;
   std::uint32_t file_mode = 0666;
   std::uint32_t directory_mode = 0777;
-  /// Memory for read-ahead and upload buffers together, hard.
+  /// For read-ahead and uploads, hard; `memory`: shared, see MakeMemory.
   std::uint64_t memory_bytes_max = std::uint64_t{256} << 20;
+  std::shared_ptr<BufferPool> memory;
   /// Ranged GETs under way at once.
   std::uint32_t fetches_max = 16;
   /// Parts of one upload under way at once.

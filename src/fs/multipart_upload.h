@@ -33,7 +33,7 @@ std::uint64_t UploadPartBytes(std::uint32_t number, std::uint64_t part_bytes,
 /// What all uploads of a file system share. The references outlive them.
 struct UploadContext {
   store::ObjectStore& store;
-  BufferPool& pool;
+  BufferShare& pool;
   ThreadPool& threads;
   std::uint64_t part_bytes = 0;
   std::uint64_t part_bytes_max = 0;

@@ -65,6 +65,10 @@ constexpr std::size_t kListsQueuedMax = 32;
 
 }  // namespace
 
+std::shared_ptr<BufferPool> MakeMemory(const FileSystemOptions& options) {
+  return std::make_shared<BufferPool>(PlanMemory(options).pool);
+}
+
 std::unique_ptr<FileSystem> MakeFileSystem(
     std::shared_ptr<store::ObjectStore> store, const FileSystemOptions& options,
     Clock& clock, DiskCache disk, const std::optional<RootPage>& root) {
@@ -81,7 +85,7 @@ ObjectFileSystem::ObjectFileSystem(std::shared_ptr<store::ObjectStore> store,
       clock_(clock),
       disk_(std::move(disk)),
       mounted_at_(clock.WallNow()),
-      pool_(PlanMemory(options).pool),
+      pool_(options.memory ? options.memory : MakeMemory(options)),
       upload_threads_("upload", 2 * std::size_t{options.part_uploads_max},
                       4 * std::size_t{options.part_uploads_max}),
       // A full queue means that all threads are busy: then the caller lists.
@@ -121,6 +125,8 @@ ObjectFileSystem::~ObjectFileSystem() {
     }
   }
   for (const auto& file : prepared_.Clear()) read_path_.Close(*file);
+  // Others that share the memory may still ask.
+  pool_.SetListeners(nullptr, nullptr);
   files_.clear();  // Aborts uploads.
   upload_threads_.Stop();
   probe_threads_.Stop();

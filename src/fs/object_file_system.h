@@ -200,7 +200,7 @@ class ObjectFileSystem final : public FileSystem {
   const DiskCache disk_;
   const WallTime mounted_at_;
   HiddenKeys hidden_;
-  BufferPool pool_;
+  BufferShare pool_;
   ThreadPool upload_threads_;
   ThreadPool probe_threads_;
   ThreadPool list_threads_;

@@ -39,11 +39,13 @@ void ReadPath::Run(bool trims) {
   while (true) {
     PartPtr part;
     std::shared_ptr<ReadFile> start;
+    bool is_short = false;  // Reads wait for memory.
     {
       const std::lock_guard lock(mutex_);
       if (stopping_) return;
       start = TakeStart();
       if (!start) part = TakePart();
+      is_short = !part && !demanded_.empty() && memory_short_;
     }
     if (start) {
       StartFill(start);
@@ -53,6 +55,7 @@ void ReadPath::Run(bool trims) {
       Fetch(part);
       continue;
     }
+    if (is_short && pool_.ReclaimFromOthers()) continue;
     std::unique_lock lock(wake_mutex_);
     const auto posted = [&] { return posts_ != seen; };
     if (!trims) {
@@ -93,8 +96,9 @@ ReadPath::PartPtr ReadPath::TakeQueued(std::list<PartPtr>& queue, bool demand) {
 }
 
 bool ReadPath::GiveBuffer(Part& part, bool demand) {
+  const auto use = demand ? BufferUse::kRead : BufferUse::kReadAhead;
   for (bool last_try = false;;) {
-    if (auto buffer = pool_.TryAllocate(part.range.size, BufferUse::kRead)) {
+    if (auto buffer = pool_.TryAllocate(part.range.size, use)) {
       part.buffer = std::move(*buffer);
       return true;
     }
@@ -125,10 +129,11 @@ bool ReadPath::Shrink(Part& part) {
 }
 
 // Evicts a part that no reply uses, one that was read before if there is one.
-// What the oldest waiting read needs stays.
+// What the oldest waiting read needs stays, if it is the oldest of all.
 bool ReadPath::EvictOne(bool unread_too) {
-  const PendingRead* oldest =
-      pending_.empty() ? nullptr : pending_.front().get();
+  const PendingRead* oldest = pending_.empty() || !pool_.IsOldestWaiter()
+                                  ? nullptr
+                                  : pending_.front().get();
   Part* victim = nullptr;
   for (Part* part : ready_) {
     const PartPtr& owner = part->file->parts.find(part->range.offset)->second;

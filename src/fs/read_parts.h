@@ -44,6 +44,7 @@ struct ReadPath::PendingRead {
   store::ByteRange range;
   ReadDone done;
   std::size_t parts_missing = 0;
+  std::uint64_t ticket = 0;  // Its age, among all that share the memory.
   std::list<PendingPtr>::iterator place;  // In pending_.
 };
 

@@ -12,7 +12,7 @@ namespace datashim::fs {
 
 using store::ByteRange;
 
-ReadPath::ReadPath(store::ObjectStore& store, BufferPool& pool,
+ReadPath::ReadPath(store::ObjectStore& store, BufferShare& pool,
                    const DiskCache& disk, const ReadPathOptions& options)
     : store_(store),
       pool_(pool),
@@ -123,12 +123,7 @@ void ReadPath::Read(const std::shared_ptr<ReadFile>& file, ByteRange range,
       if (auto reply = TryReply(*file, range)) {
         result.emplace(std::move(*reply));
       } else {
-        auto read = std::make_shared<PendingRead>();
-        read->file = file;
-        read->range = range;
-        read->done = std::move(done);
-        read->place = pending_.insert(pending_.end(), read);
-        queued += Await(read);
+        queued += Await(AddPending(file, range, std::move(done)));
       }
       queued += WantFill(file, plan);
       // Until it is known whether they are to be written to the disk.
@@ -243,11 +238,25 @@ void ReadPath::Erase(Part& part) {
   part.state = Part::State::kErased;
 }
 
+ReadPath::PendingPtr ReadPath::AddPending(const std::shared_ptr<ReadFile>& file,
+                                          ByteRange range, ReadDone done) {
+  auto read = std::make_shared<PendingRead>();
+  read->file = file;
+  read->range = range;
+  read->done = std::move(done);
+  read->ticket = pool_.NextTicket();
+  read->place = pending_.insert(pending_.end(), read);
+  pool_.SetOldestWaiter(pending_.front()->ticket);
+  return read;
+}
+
 void ReadPath::Finish(const PendingPtr& read, FsResult<ReadReply> result,
                       Finished& finished) {
   finished.emplace_back(std::move(read->done), std::move(result));
   read->done = nullptr;
   pending_.erase(read->place);
+  pool_.SetOldestWaiter(pending_.empty() ? BufferShare::kNoTicket
+                                         : pending_.front()->ticket);
 }
 
 std::size_t ReadPath::Arrived(Part& part, Finished& finished) {

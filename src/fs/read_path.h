@@ -73,13 +73,13 @@ class ReadFile;
 /// reader has gone. What is on the disk is not fetched.
 ///
 /// Why nobody waits for ever: a read that waits holds no memory, but nothing
-/// that the oldest waiting read needs is evicted; replies and fetches end, and
-/// uploads never take the memory reserved for reads. So the oldest read always
-/// gets all its parts in the end.
+/// that the oldest waiting read of all shares of the memory needs is evicted;
+/// replies and fetches end, and uploads never take the memory reserved for
+/// reads. So the oldest read always gets all its parts in the end.
 class ReadPath {
  public:
   /// The store and the pool outlive it. Starts `fetches_max` threads.
-  ReadPath(store::ObjectStore& store, BufferPool& pool, const DiskCache& disk,
+  ReadPath(store::ObjectStore& store, BufferShare& pool, const DiskCache& disk,
            const ReadPathOptions& options);
   ReadPath(const ReadPath&) = delete;
   ReadPath& operator=(const ReadPath&) = delete;
@@ -137,6 +137,8 @@ class ReadPath {
   PartPtr TakeQueued(std::list<PartPtr>& queue, bool demand);
   bool GiveBuffer(Part& part, bool demand);
   bool Shrink(Part& part);
+  PendingPtr AddPending(const std::shared_ptr<ReadFile>& file,
+                        store::ByteRange range, ReadDone done);
   void Finish(const PendingPtr& read, FsResult<ReadReply> result,
               Finished& finished);
   std::size_t Arrived(Part& part, Finished& finished);
@@ -163,7 +165,7 @@ class ReadPath {
   static void Deliver(Finished finished);
 
   store::ObjectStore& store_;
-  BufferPool& pool_;
+  BufferShare& pool_;
   const DiskCache disk_;
   const ReadPathOptions options_;
   const std::size_t ahead_fetches_max_;

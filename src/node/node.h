@@ -22,7 +22,7 @@ struct NodeOptions {
   std::string log_level = "info";
   /// TCP port of /healthz on all addresses; 0: none.
   std::uint16_t health_port = 9808;
-  /// Memory of one mount for read-ahead and uploads together.
+  /// Memory of all mounts for read-ahead and uploads together.
   std::uint64_t memory_bytes_max = std::uint64_t{256} << 20;
   /// Of all volumes. The kubelet removes images when less than 15 % of the disk
   /// are free, and evicts pods below 15 or 10 %: stay well above.

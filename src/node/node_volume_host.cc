@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/log.h"
+#include "fs/buffer_pool.h"
 #include "node/keeper_backing_files.h"
 #include "node/volume_state.h"
 #include "volume/bucket_client.h"
@@ -30,6 +31,11 @@ std::string PlaceId(const dataset::VolumeConfig& config, bool read_only) {
   return config.LocationId() + (read_only ? "-ro" : "");
 }
 
+VolumeHostOptions WithSharedMemory(VolumeHostOptions options) {
+  options.file_system.memory = fs::MakeMemory(options.file_system);
+  return options;
+}
+
 Error Unknown(const std::string& volume_id) {
   return {ErrorCode::kNotFound,
           "volume \"" + volume_id + "\" is not on this node"};
@@ -39,7 +45,9 @@ Error Unknown(const std::string& volume_id) {
 
 NodeVolumeHost::NodeVolumeHost(keeper::Client& keeper,
                                VolumeHostOptions options)
-    : keeper_(keeper), options_(std::move(options)), cache_(options_.cache) {}
+    : keeper_(keeper),
+      options_(WithSharedMemory(std::move(options))),
+      cache_(options_.cache) {}
 
 NodeVolumeHost::~NodeVolumeHost() {
   // All at once, so that buckets that do not answer cost their time once.

@@ -30,7 +30,7 @@ namespace datashim::node {
 struct VolumeHostOptions {
   /// Below the keeper's kubelet directory.
   std::string mounts_dir;
-  /// Of every mount; `read_only` is set by the volume.
+  /// Of every mount; `read_only` is set by the volume. All share the memory.
   fs::FileSystemOptions file_system;
   /// One for all of them. The keeper's is the same directory.
   CacheSettings cache;

@@ -11,7 +11,7 @@ SOURCE_LINES_MAX = 500
 HEADER_LINES_MAX = 250
 # name -> (limit, why it may be longer)
 LONGER = {
-    "src/fs/file_system.h": (310, "the whole contract between fuse and fs in one place"),
+    "src/fs/file_system.h": (320, "the whole contract between fuse and fs in one place"),
     "src/fuse/protocol.h": (280, "the kernel's structures, one after the other"),
 }
 
