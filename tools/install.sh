@@ -22,8 +22,9 @@ if [[ -z $image ]]; then
   tools/image/datashim-image.sh "$image" build/image/datashim.tar "${programs[@]}"
   tools/devcluster/devcluster load-image build/image/datashim.tar
   values+=(--set "image.pullPolicy=IfNotPresent")
-  # The node's disk is that of the builds.
+  # The node's disk is that of the builds, and `down` removes what is there.
   values+=(--set "node.cache.diskFreePercent=5")
+  if [[ -n ${KUBELET_DIR:-} ]]; then values+=(--set "node.cache.hostPath=${KUBELET_DIR%/*}/cache"); fi
 fi
 if [[ -n ${KUBELET_DIR:-} ]]; then values+=(--set "kubeletDir=$KUBELET_DIR"); fi
 
