@@ -38,8 +38,8 @@ test-e2e: ## End-to-end tests on the development cluster (or on $$KUBECONFIG's)
 	@tools/run-tests e2e
 
 .PHONY: test-conformance
-test-conformance: ## csi-sanity, and mounts on each S3 server; ends with one line for each suite
-	@tools/run-tests --by-stage csi-sanity s3-matrix
+test-conformance: ## csi-sanity, Kubernetes' storage tests, each S3 server; a line for each suite
+	@tools/run-tests --by-stage csi-sanity storage-e2e s3-matrix
 
 .PHONY: build
 build: ## Builds everything of PRESET into build/PRESET

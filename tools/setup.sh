@@ -6,9 +6,10 @@
 #   tools/setup.sh --cluster  also what the development cluster and e2e need
 #   tools/setup.sh --bench    also the peers and tools of `make bench`
 #   tools/setup.sh --fuzz     also libFuzzer
+#   tools/setup.sh --conformance  also what images of Kubernetes' tests have
 set -euo pipefail
 
-usage() { sed -n '2,9s/^# \{0,1\}//p' "$0"; }
+usage() { sed -n '2,10s/^# \{0,1\}//p' "$0"; }
 
 build_packages=(
   g++ cmake ninja-build ccache mold make pkg-config git ca-certificates curl
@@ -26,6 +27,7 @@ cluster_packages=(
 )
 bench_packages=(s3fs rclone fio)
 fuzz_packages=(libclang-rt-14-dev)
+conformance_packages=(busybox-static)
 
 packages=("${build_packages[@]}")
 for arg in "$@"; do
@@ -33,6 +35,7 @@ for arg in "$@"; do
     --cluster) packages+=("${cluster_packages[@]}") ;;
     --bench) packages+=("${bench_packages[@]}") ;;
     --fuzz) packages+=("${fuzz_packages[@]}") ;;
+    --conformance) packages+=("${conformance_packages[@]}") ;;
     -h | --help) usage; exit 0 ;;
     *) echo "setup: unknown option '$arg'" >&2; usage >&2; exit 2 ;;
   esac

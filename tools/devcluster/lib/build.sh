@@ -24,6 +24,8 @@ readonly CLUSTER_PROGRAMS=(
 # What tests alone need.
 readonly TEST_PROGRAMS=(
   "versitygw versitygw github.com/versity/versitygw/cmd/versitygw"
+  "storage-e2e storage-e2e ."
+  "agnhost storage-e2e k8s.io/kubernetes/test/images/agnhost"
   "csi-sanity csi-test github.com/kubernetes-csi/csi-test/v5/cmd/csi-sanity"
 )
 readonly PROGRAMS=("${CLUSTER_PROGRAMS[@]}" "${TEST_PROGRAMS[@]}")
