@@ -2,21 +2,16 @@
 be bound, what the webhook adds to a pod's admission, what the processes weigh
 at rest."""
 
-import base64
-import concurrent.futures
-import json
-import os
 import pathlib
-import ssl
 import subprocess
 import sys
-import tempfile
 import time
-import urllib.request
+from collections.abc import Iterator
 
 from measure import ROOT, Report, memory_mib
 
 sys.path.insert(0, str(ROOT / "tests/e2e"))
+import admissions  # noqa: E402
 import cluster  # noqa: E402  the same hands as the end-to-end tests
 
 ADMISSIONS_PER_S = 50
@@ -39,34 +34,6 @@ def apply_to_bound(report: Report, place: cluster.Namespace, bucket: str, rounds
         watch.wait()
 
 
-class ApiServer:
-    """Admissions as dry-run creations, over kept connections, with the admin's certificate."""
-
-    def __init__(self):
-        config = json.loads(cluster.kubectl("config", "view", "--raw", "--minify", "-o", "json"))
-        self.server = config["clusters"][0]["cluster"]["server"]
-        folder = pathlib.Path(os.environ["KUBECONFIG"]).parent
-        self.context = ssl.create_default_context()
-        self.context.check_hostname = False
-        self.context.verify_mode = ssl.CERT_NONE  # the development cluster's own CA
-        user = config["users"][0]["user"]
-        with tempfile.TemporaryDirectory(dir=folder) as scratch:
-            for field, file in (("client-certificate-data", "crt"), ("client-key-data", "key")):
-                pathlib.Path(scratch, file).write_bytes(base64.b64decode(user[field]))
-            self.context.load_cert_chain(f"{scratch}/crt", f"{scratch}/key")
-
-    def create_pod_dry_run(self, place: str, labels: dict[str, str]) -> float:
-        pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"generateName": "bench-", "labels": labels},
-               "spec": {"containers": [{"name": "main", "image": cluster.DEMO_IMAGE}]}}
-        request = urllib.request.Request(
-            f"{self.server}/api/v1/namespaces/{place}/pods?dryRun=All", method="POST",
-            data=json.dumps(pod).encode(), headers={"Content-Type": "application/json"})
-        begin = time.monotonic()
-        with urllib.request.urlopen(request, context=self.context) as answer:
-            answer.read()
-        return (time.monotonic() - begin) * 1000
-
-
 def percentile(values: list[float], share: float) -> float:
     return sorted(values)[min(len(values) - 1, int(len(values) * share))]
 
@@ -74,16 +41,10 @@ def percentile(values: list[float], share: float) -> float:
 def webhook_latency(report: Report, place: cluster.Namespace, seconds: int) -> None:
     """What the API server itself measured for our webhook while 50 pods/s with
     dataset labels were admitted, and the whole call's time for comparison."""
-    server = ApiServer()
+    server = admissions.ApiServer()
     labels = {"dataset.0.id": "data-0", "dataset.0.useas": "mount"}
     for kind, pod_labels in (("with_webhook", labels), ("without_webhook", {"app": "x"})):
-        begin = time.monotonic()
-        with concurrent.futures.ThreadPoolExecutor(16) as pool:
-            futures = []
-            for number in range(ADMISSIONS_PER_S * seconds):
-                time.sleep(max(0.0, begin + number / ADMISSIONS_PER_S - time.monotonic()))
-                futures.append(pool.submit(server.create_pod_dry_run, place.name, pod_labels))
-            times = [future.result() for future in futures]
+        times = server.admit(place.name, pod_labels, admissions_per_s=ADMISSIONS_PER_S, seconds=seconds)
         report.add("admission", kind, p50_milliseconds=percentile(times, 0.5), p99_milliseconds=percentile(times, 0.99))
     for share, value in webhook_histogram().items():
         report.add("admission", "webhook_alone", **{f"{share}_milliseconds": value})
@@ -102,8 +63,8 @@ def webhook_histogram() -> dict[str, float]:
             for name, share in (("p50", 0.5), ("p99", 0.99))} if total else {}
 
 
-def resident_memory(report: Report) -> None:
-    """RSS of our processes; they run on this machine when the node does."""
+def processes() -> Iterator[tuple[str, int]]:
+    """Name and pid of our processes; they run on this machine when the node does."""
     for path in pathlib.Path("/proc").glob("[0-9]*"):
         try:
             arguments = (path / "cmdline").read_bytes().split(b"\0")
@@ -112,7 +73,37 @@ def resident_memory(report: Report) -> None:
         program, command = pathlib.Path(arguments[0].decode()).name, arguments[1].decode() if len(arguments) > 1 else ""
         process = "keeper" if program == "datashim-keeper" else command if program == "datashim" else ""
         if process in ("operator", "node", "keeper"):
-            report.add("rss_at_rest", process, rss_mib=memory_mib(int(path.name), "VmRSS"))
+            yield process, int(path.name)
+
+
+def resident_memory(report: Report) -> None:
+    for process, pid in processes():
+        report.add("rss_at_rest", process, rss_mib=memory_mib(pid, "VmRSS"))
+
+
+def many_datasets(report: Report, place: cluster.Namespace, bucket: str, count: int) -> None:
+    """From one `kubectl apply` of all to the last one OK, and from their deletion to the last one gone."""
+    documents = [{"apiVersion": "datashim.io/v1alpha1", "kind": "Dataset",
+                  "metadata": {"name": f"many-{number}", "namespace": place.name},
+                  "spec": {"local": {"type": "COS", "endpoint": place.s3.endpoint_in_cluster,
+                                     "bucket": f"{bucket}/{number}", "secret-name": "keys"}}}
+                 for number in range(count)]
+
+    def statuses() -> list[str]:
+        return [cluster.provision(each) for each in cluster.items("datasets", place.name)]
+
+    begin = time.monotonic()
+    cluster.apply(*documents)
+    applied = time.monotonic()
+    cluster.wait_until(f"{count} Datasets are OK", lambda: statuses().count("OK") >= count, 600)
+    ready = time.monotonic()
+    peak = max(memory_mib(pid, "VmHWM") for process, pid in processes() if process == "operator")
+    cluster.kubectl("delete", "datasets", "--all", "-n", place.name, "--wait=false")
+    deleted = time.monotonic()
+    cluster.wait_until("all are gone", lambda: not statuses(), 600)
+    report.add("datasets_1000", "kubectl apply", seconds=applied - begin)
+    report.add("datasets_1000", "datashim", seconds=ready - begin, peak_rss_mib=peak)
+    report.add("datasets_1000", "datashim, deletion", seconds=time.monotonic() - deleted)
 
 
 def run(report: Report, rounds: int) -> None:
@@ -123,6 +114,7 @@ def run(report: Report, rounds: int) -> None:
         resident_memory(report)
         apply_to_bound(report, place, bucket, rounds)
         webhook_latency(report, place, seconds=10)
+        many_datasets(report, place, bucket, count=1000)
     finally:
         cluster.kubectl("delete", "datasets", "--all", "-n", place.name, "--timeout=60s")
         cluster.kubectl("delete", "namespace", place.name, "--wait=false")

@@ -1,6 +1,8 @@
 #include "cli/cli.h"
 
 #include <CLI/CLI.hpp>
+#include <chrono>
+#include <cstdint>
 #include <cstdio>
 #include <functional>
 #include <map>
@@ -108,11 +110,18 @@ void AddOperator(CLI::App& app, Command& chosen) {
       ->capture_default_str();
   command->add_option("--health-port", options.health_port)
       ->capture_default_str();
+  static std::uint32_t shutdown_delay_seconds = 0;
+  command
+      ->add_option("--shutdown-delay", shutdown_delay_seconds,
+                   "Seconds to answer reviews after SIGTERM, while the API "
+                   "server still sends some")
+      ->capture_default_str();
   AddPolicy(*command, options.policy);
   AddWorkers(*command, options.workers);
   AddLogLevel(*command, options.log_level);
   command->callback([&chosen] {
     chosen = [] {
+      options.shutdown_delay = std::chrono::seconds(shutdown_delay_seconds);
       const auto signals = sys::StopOnSignals();
       if (!signals.ok()) {
         log::Error("operator: cannot handle signals",

@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 
 #include <array>
+#include <atomic>
 #include <cerrno>
 #include <condition_variable>
 #include <cstring>
@@ -47,10 +48,12 @@ class Session {
   /// `idle` ends waits for the next request, `abort` all others.
   Session(std::unique_ptr<Transport> transport,
           const HttpServerOptions& options, const HttpHandler& handler,
-          const Interrupt& idle, const Interrupt& abort)
+          const std::atomic<bool>& may_go_on, const Interrupt& idle,
+          const Interrupt& abort)
       : transport_(std::move(transport)),
         options_(options),
         handler_(handler),
+        may_go_on_(may_go_on),
         idle_(idle),
         abort_(abort) {}
 
@@ -104,7 +107,7 @@ class Session {
     const bool keep_alive = parser.keep_alive();
     const HttpRequest request = parser.TakeRequest();
     const HttpResponse response = handler_(request);
-    const bool goes_on = keep_alive && !idle_.requested();
+    const bool goes_on = keep_alive && may_go_on_ && !idle_.requested();
     std::string text = FormatResponseHead(response, goes_on);
     if (request.method != "HEAD") text += response.body;
     return Send(text, Within(options_.request_timeout)) && goes_on;
@@ -139,6 +142,7 @@ class Session {
   std::unique_ptr<Transport> transport_;
   const HttpServerOptions& options_;
   const HttpHandler& handler_;
+  const std::atomic<bool>& may_go_on_;
   const Interrupt& idle_;
   const Interrupt& abort_;
   ReceiveBuffer received_;
@@ -230,6 +234,8 @@ class HttpServer::Impl {
     return OkStatus();
   }
 
+  void EndKeepAlive() { keep_alive_ = false; }
+
   void Stop(Duration drain) {
     std::lock_guard only_one(stop_mutex_);
     {
@@ -308,7 +314,8 @@ class HttpServer::Impl {
     } else {
       transport = MakePlainTransport(std::move(socket), Side::kServer);
     }
-    Session(std::move(transport), options_, handler_, stopping_, abort_)
+    Session(std::move(transport), options_, handler_, keep_alive_, stopping_,
+            abort_)
         .Serve();
   }
 
@@ -326,6 +333,7 @@ class HttpServer::Impl {
   FileDescriptor listener_;
   std::uint16_t port_ = 0;
   std::thread acceptor_;
+  std::atomic<bool> keep_alive_ = true;
   Interrupt stopping_;  // No new requests.
   Interrupt abort_;     // No old ones either.
   std::mutex stop_mutex_;
@@ -353,6 +361,8 @@ std::uint16_t HttpServer::port() const { return impl_->port(); }
 Status HttpServer::SetCertificate(const ServerCertificate& certificate) {
   return impl_->SetCertificate(certificate);
 }
+
+void HttpServer::EndKeepAlive() { impl_->EndKeepAlive(); }
 
 void HttpServer::Stop(Duration drain) { impl_->Stop(drain); }
 

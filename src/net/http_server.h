@@ -74,6 +74,10 @@ class HttpServer {
   ///     old one stays.
   Status SetCertificate(const ServerCertificate& certificate);
 
+  /// From now on a connection ends with its next answer: callers that connect
+  /// anew may reach another server. Cannot be undone.
+  void EndKeepAlive();
+
   /// Stops listening, closes idle connections, lets requests under way finish
   /// for at most `drain`, then closes the rest. Returns when the threads have
   /// ended, so after `drain` at the latest plus the time of a running handler.

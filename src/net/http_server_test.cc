@@ -183,6 +183,19 @@ TEST(StopTest, LetsARequestUnderWayFinish) {
   EXPECT_FALSE(RawClient(server->port()).connected());
 }
 
+TEST(EndKeepAliveTest, AnswersGoOnAndConnectionsEndWithThem) {
+  auto server = StartServer();
+  RawClient open(server->port());
+  server->EndKeepAlive();
+  RawClient late(server->port());
+  for (RawClient* client : {&open, &late}) {
+    client->Send("GET /last HTTP/1.1\r\nHost: a\r\n\r\n");
+    const std::string answer = client->ReadToEnd();
+    EXPECT_THAT(answer, HasSubstr("X-Path: /last"));
+    EXPECT_THAT(answer, HasSubstr("Connection: close"));
+  }
+}
+
 TEST(StopTest, ClosesWhatDoesNotFinishInTime) {
   auto server = StartServer();
   RawClient slow(server->port());

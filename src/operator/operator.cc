@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <atomic>
 #include <condition_variable>
 #include <cstdlib>
 #include <mutex>
@@ -71,13 +72,15 @@ class Operator::Impl {
   ~Impl() { Stop(); }
 
   Status Start();
+  void Resign();
   void Stop();
 
   std::uint16_t webhook_port() const { return webhook_->port(); }
   std::uint16_t health_port() const { return health_->port(); }
   bool IsLeader() const;
   bool IsReady() const {
-    return datasets_->HasSynced() && webhook_->has_certificate();
+    return !has_resigned_ && datasets_->HasSynced() &&
+           webhook_->has_certificate();
   }
 
  private:
@@ -100,6 +103,8 @@ class Operator::Impl {
   std::unique_ptr<WebhookServer> webhook_;
   std::unique_ptr<net::HttpServer> health_;
   std::unique_ptr<kube::LeaderElector> elector_;
+
+  std::atomic<bool> has_resigned_ = false;
 
   mutable std::mutex mutex_;
   std::unique_ptr<LeaderLoops> loops_;  // Guarded by mutex_. Null: no leader.
@@ -214,10 +219,16 @@ std::string Operator::Impl::Metrics() const {
       loops_ == nullptr ? ControllerMetrics{} : loops_->metrics());
 }
 
-void Operator::Impl::Stop() {
+void Operator::Impl::Resign() {
+  has_resigned_ = true;
+  if (webhook_ != nullptr) webhook_->Resign();
   // First the Lease, so that the next leader starts while we clean up.
   if (elector_ != nullptr) elector_->Stop();
   StopLeading();
+}
+
+void Operator::Impl::Stop() {
+  Resign();
   if (webhook_ != nullptr) webhook_->Stop();
   if (datasets_ != nullptr) datasets_->RequestStop();
   if (client_ != nullptr) client_->RequestStop();
@@ -242,6 +253,7 @@ std::uint16_t Operator::webhook_port() const { return impl_->webhook_port(); }
 std::uint16_t Operator::health_port() const { return impl_->health_port(); }
 bool Operator::is_leader() const { return impl_->IsLeader(); }
 bool Operator::is_ready() const { return impl_->IsReady(); }
+void Operator::Resign() { impl_->Resign(); }
 void Operator::Stop() { impl_->Stop(); }
 
 int RunOperator(const OperatorOptions& options, std::stop_token stop) {
@@ -261,6 +273,8 @@ int RunOperator(const OperatorOptions& options, std::stop_token stop) {
   std::condition_variable_any stopped;
   std::unique_lock lock(mutex);
   stopped.wait(lock, stop, [] { return false; });
+  (*running)->Resign();
+  SystemClock().SleepFor(options.shutdown_delay, {});
   (*running)->Stop();
   log::Info("operator is stopped");
   return 0;

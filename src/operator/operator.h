@@ -3,6 +3,7 @@
 
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <stop_token>
@@ -40,6 +41,9 @@ struct OperatorOptions {
   std::string health_address = "::";
   std::uint16_t health_port = 8081;
   std::string log_level = "info";
+  /// How long RunOperator still answers reviews after it was told to stop:
+  /// the API server learns late that this replica is no endpoint any more.
+  std::chrono::seconds shutdown_delay{0};
 
   /// What Datasets may reach.
   dataset::Policy policy = {};
@@ -66,7 +70,11 @@ class Operator {
   /// What /readyz says: copies are complete and there is a certificate.
   bool is_ready() const;
 
-  /// Stops leading, gives the Lease up, lets reviews under way finish. At most
+  /// Stops leading and gives the Lease up; is not ready from now on, but goes
+  /// on to answer reviews. Idempotent.
+  void Resign();
+
+  /// Resign(), and lets reviews under way finish. At most
   /// 10 s. Idempotent.
   void Stop();
 

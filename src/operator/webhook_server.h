@@ -49,6 +49,10 @@ class WebhookServer {
   /// True once there is a certificate to show.
   bool has_certificate() const { return has_certificate_; }
 
+  /// Goes on to answer, but keeps no connection: the API server's next one may
+  /// lead to another replica.
+  void Resign() { server_->EndKeepAlive(); }
+
   /// Lets reviews under way finish. Idempotent.
   void Stop();
 

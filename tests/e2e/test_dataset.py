@@ -1,7 +1,9 @@
 """What a Dataset does in a real cluster, seen with kubectl and from inside pods."""
 
+import concurrent.futures
 import hashlib
 
+import admissions
 import cluster
 from cluster import apply, condition, get, items, kubectl, provision, wait_until
 
@@ -189,3 +191,18 @@ def test_nothing_is_left(namespace, bucket):
     assert [c["metadata"]["name"] for c in items("configmap", namespace.name)] == ["kube-root-ca.crt"]
     with open("/proc/mounts", encoding="utf-8") as mounts:
         wait_until("no mount is left", lambda: mounts.seek(0) == 0 and handle not in mounts.read(), 30)
+
+
+def test_a_replica_that_ends_under_load_fails_no_admission(namespace, bucket):
+    namespace.dataset("data", bucket=bucket)
+    namespace.wait_ready("data")
+    replicas = [pod["metadata"]["name"] for pod in items("pods", "dlf")
+                if pod["metadata"]["labels"].get("app.kubernetes.io/component") == "operator"]
+    assert len(replicas) == 2
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        load = pool.submit(admissions.ApiServer().admit, namespace.name,
+                           {"dataset.0.id": "data", "dataset.0.useas": "mount"}, admissions_per_s=50, seconds=15)
+        for replica in replicas:
+            kubectl("delete", "pod", replica, "-n", "dlf")
+            kubectl("rollout", "status", "deployment/dataset-operator", "-n", "dlf", "--timeout=60s")
+        assert len(load.result()) == 50 * 15

@@ -100,6 +100,20 @@ TEST_F(WebhookTest, LabelledPodGetsTheClaim) {
             "/mnt/datasets/weights");
 }
 
+TEST_F(WebhookTest, AReplicaThatResignsStillAnswers) {
+  MakeDataset("weights");
+  ASSERT_TRUE(CreatePod("before", kMount).ok());
+  operator_->Resign();
+  EXPECT_FALSE(operator_->is_ready());
+  EXPECT_FALSE(operator_->is_leader());
+  for (int i = 0; i < 3; ++i) {
+    const auto pod = client().Create(
+        kube::kPods, Pod("after-" + std::to_string(i), kMount), Soon());
+    ASSERT_TRUE(pod.ok()) << pod.error().message;
+    EXPECT_TRUE((*pod)["spec"].contains("volumes"));
+  }
+}
+
 TEST_F(WebhookTest, UnknownDatasetIsDenied) {
   const auto pod = CreatePod("reader", kMount);
   ASSERT_FALSE(pod.ok());
