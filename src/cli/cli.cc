@@ -15,6 +15,7 @@
 #include "bench/bench.h"
 #include "bench/scenario.h"
 #include "csi_controller/controller.h"
+#include "migrate/migrate.h"
 #include "node/mount.h"
 #include "node/node.h"
 #include "operator/operator.h"
@@ -234,6 +235,27 @@ void AddController(CLI::App& app, Command& chosen) {
   });
 }
 
+void AddMigrate(CLI::App& app, Command& chosen) {
+  static migrate::MigrateOptions options;
+  CLI::App* const command = app.add_subcommand(
+      "migrate", "Makes Datasets of earlier versions ones of this version");
+  command->footer(
+      "Datasets of com.ie.ibm.hpsys (up to 0.3), and of datashim.io that "
+      "upstream's operator\n"
+      "(0.4) has served. Names and data stay. Can be run again at any time. "
+      "Examples:\n"
+      "  datashim migrate --dry-run\n"
+      "  datashim migrate --namespace team-a\n");
+  command->add_flag("--dry-run", options.dry_run,
+                    "Says what it would do, and changes nothing");
+  command->add_option("--namespace", options.namespace_name, "Default: all");
+  command->add_option("--kubeconfig", options.kubeconfig)
+      ->envname("KUBECONFIG");
+  command->add_option("--context", options.context, "Default: the current one");
+  command->callback(
+      [&chosen] { chosen = [] { return migrate::RunMigrate(options); }; });
+}
+
 void AddUnpack(CLI::App& app, Command& chosen) {
   static archive::WorkerOptions options;
   CLI::App* const command = app.add_subcommand(
@@ -373,6 +395,7 @@ int Run(int argc, char** argv) {
   AddNode(app, chosen);
   AddController(app, chosen);
   AddUnpack(app, chosen);
+  AddMigrate(app, chosen);
   AddMount(app, chosen);
   AddBench(app, chosen);
   try {
