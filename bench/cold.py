@@ -29,7 +29,7 @@ SCENARIOS: dict[str, tuple[str, Callable[[Minio, str], None]]] = {
 # Contenders that would take minutes.
 TOO_SLOW = {("find_100k", "s3fs"), ("find_20k", "s3fs")}
 LATENCY_MS = 20
-SHAPED_MB_PER_S = 250
+SHAPED_MB_PER_S = 150
 
 
 def tree(at: str, directories: int, files: int) -> list[str]:
@@ -133,7 +133,7 @@ def one_first_byte(name: str, program: str, s3: Minio) -> dict[str, float]:
 
 
 def shaped(report: Report, s3: Minio, programs: dict[str, str], rounds: int) -> None:
-    """cold_seq with 20 ms to the server, which sends 250 MB/s."""
+    """cold_seq with 20 ms to the server, which sends 150 MB/s."""
     s3.put_large("cold_seq/object", GIB)
     with proxy.Proxy(s3.endpoint, latency_ms=LATENCY_MS, mb_per_s=SHAPED_MB_PER_S) as far, s3.at(far.url):
         for _ in range(rounds):

@@ -75,6 +75,17 @@ TEST_F(ReadTest, ARandomReadIsOneRequestOfItsSize) {
   EXPECT_TRUE(Close(handle).ok());
 }
 
+TEST_F(ReadTest, WhatARandomReadFetchedIsNotKept) {
+  store_->PutText("f", Pattern(4 << 20));
+  const HandleId handle = *Open("f", kRead);
+  for (int i = 1; i <= 3; ++i) {
+    EXPECT_EQ(*ReadAt(handle, 2 << 20, 1000),
+              Pattern(4 << 20).substr(2 << 20, 1000));
+    EXPECT_EQ(store_->calls(StoreCall::kGet), static_cast<std::uint64_t>(i));
+  }
+  EXPECT_TRUE(Close(handle).ok());
+}
+
 TEST_F(ReadTest, ASequentialReaderFindsItsDataFetchedAhead) {
   store_->PutText("f", Pattern(8 << 20));
   const HandleId handle = *Open("f", kRead);

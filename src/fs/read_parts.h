@@ -57,6 +57,7 @@ struct ReadPath::Part {
   State state = State::kAhead;
   bool fetched_ahead = false;  // Counts in ahead_fetches_.
   bool fills = false;          // For the copy only; counts in fill_fetches_.
+  bool planned = true;         // Not just what one read lacks.
   bool read = false;           // Some reply had bytes of it.
   Buffer buffer;
   std::vector<PendingPtr> waiters;

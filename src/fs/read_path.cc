@@ -116,7 +116,7 @@ void ReadPath::Read(const std::shared_ptr<ReadFile>& file, ByteRange range,
     } else if (stopping_ || file->closed) {
       result.emplace(FsFailure{FsError::kIo, "the file system stops"});
     } else {
-      const ReadPlan plan = file->planner.OnRead(range, window_.bytes());
+      const ReadPlan plan = file->planner.OnRead(range, WindowFor(*file));
       DropPlanned(*file, plan.dropped);
       for (const ByteRange& piece : plan.pieces)
         queued += AddParts(*file, piece);
@@ -135,8 +135,15 @@ void ReadPath::Read(const std::shared_ptr<ReadFile>& file, ByteRange range,
   if (result) done(std::move(*result));
 }
 
+// What keeps the network busy is shared by the files that are read now.
+std::uint64_t ReadPath::WindowFor(const ReadFile& file) {
+  if (file.version.size <= options_.planner.whole_bytes_max) return 0;
+  return std::max(window_.bytes() / active_files_.OnRead(&file),
+                  2 * options_.planner.part_bytes);
+}
+
 // Queues fetches for what of `range` no part covers yet.
-std::size_t ReadPath::AddParts(ReadFile& file, ByteRange range) {
+std::size_t ReadPath::AddParts(ReadFile& file, ByteRange range, bool planned) {
   std::size_t added = 0;
   std::uint64_t at = range.offset;
   auto next = file.parts.upper_bound(at);
@@ -156,6 +163,7 @@ std::size_t ReadPath::AddParts(ReadFile& file, ByteRange range) {
     auto part = std::make_shared<Part>();
     part->file = file.shared_from_this();
     part->range = {at, size};
+    part->planned = planned;
     file.parts.emplace(at, part);
     part->queued = ahead_.insert(ahead_.end(), part);
     at += size;
@@ -167,7 +175,7 @@ std::size_t ReadPath::AddParts(ReadFile& file, ByteRange range) {
 // Registers the read with every part that it needs and has to wait for.
 std::size_t ReadPath::Await(const PendingPtr& read) {
   ReadFile& file = *read->file;
-  std::size_t queued = AddParts(file, read->range);
+  std::size_t queued = AddParts(file, read->range, /*planned=*/false);
   auto at = std::prev(file.parts.upper_bound(read->range.offset));
   for (; at != file.parts.end() && at->first < read->range.end(); ++at) {
     const PartPtr& part = at->second;
@@ -270,6 +278,11 @@ std::size_t ReadPath::Arrived(Part& part, Finished& finished) {
     } else {
       queued += Await(read);  // Another of its parts was evicted meanwhile.
     }
+  }
+  // A random read: whoever asked has it, and nobody else is expected. Keeping
+  // it would only touch memory that was never touched.
+  if (!part.planned && part.read && part.file->fill == ReadFile::Fill::kNever) {
+    Erase(part);
   }
   return queued;
 }

@@ -21,6 +21,7 @@
 #include "base/clock.h"
 #include "cache/cached_object.h"
 #include "cache/object_id.h"
+#include "fs/active_files.h"
 #include "fs/buffer_pool.h"
 #include "fs/fetch_window.h"
 #include "fs/file_system.h"
@@ -126,7 +127,9 @@ class ReadPath {
 
   // REQUIRES for all below: mutex_ is held. Those that return a number return
   // how many fetches they queued.
-  std::size_t AddParts(ReadFile& file, store::ByteRange range);
+  std::uint64_t WindowFor(const ReadFile& file);
+  std::size_t AddParts(ReadFile& file, store::ByteRange range,
+                       bool planned = true);
   std::size_t Await(const PendingPtr& read);
   std::optional<ReadReply> TryReply(ReadFile& file, store::ByteRange range);
   void DropSpent(ReadFile& file, store::ByteRange spent);
@@ -180,6 +183,7 @@ class ReadPath {
   std::list<Part*> ready_;         // Least recently used first.
   std::list<PendingPtr> pending_;  // Oldest first.
   FetchWindow window_;
+  ActiveFiles active_files_;
   std::list<std::shared_ptr<ReadFile>> starts_;
   std::list<std::shared_ptr<ReadFile>> fills_;
   std::size_t fill_fetches_ = 0;

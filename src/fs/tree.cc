@@ -120,6 +120,13 @@ Inode* Tree::Learn(Inode& directory, std::string_view name,
 }
 
 Inode* Tree::Learn(Inode& directory, const ListedName& listed) {
+  // A page that was asked for at the same tick is no newer: pages are asked for
+  // ahead of who reads them.
+  Inode* child = inodes_.FindChild(directory.record.id, listed.name);
+  if (child != nullptr && !child->has(kInodeStale) &&
+      child->record.checked_ns >= ToNanoseconds(listed.as_of)) {
+    return child;
+  }
   const auto kind = listed.type == FileType::kDirectory
                         ? RemoteName::Kind::kDirectory
                         : RemoteName::Kind::kFile;
