@@ -21,6 +21,7 @@
 #include "sys/signals.h"
 #include "sys/small_file.h"
 #include "volume/bucket_client.h"
+#include "volume/volume_credentials.h"
 
 namespace datashim::archive {
 namespace {
@@ -66,11 +67,11 @@ struct Place {
 Result<Place> OpenPlace(const dataset::VolumeConfig& config,
                         const std::string& bucket, const std::string& prefix) {
   Place place;
+  DS_ASSIGN_OR_RETURN(auto credentials,
+                      volume::VolumeCredentials::Make(config));
   DS_ASSIGN_OR_RETURN(
       place.client,
-      s3::S3Client::Make(volume::S3ConfigOf(config),
-                         std::make_shared<s3::UpdatableCredentials>(
-                             volume::CredentialsOf(config))));
+      s3::S3Client::Make(volume::S3ConfigOf(config), std::move(credentials)));
   DS_ASSIGN_OR_RETURN(place.store,
                       s3::MakeObjectStore(place.client, bucket, prefix));
   return place;

@@ -33,20 +33,39 @@ void AddLogLevel(CLI::App& command, std::string& level) {
       ->capture_default_str();
 }
 
-/// What Datasets may reach. Lists are comma-separated; an empty one is given as
-/// an empty argument.
+/// A comma-separated list; an empty one is given as an empty argument.
+void AddList(CLI::App& command, const char* name,
+             std::vector<std::string>& list, const char* about) {
+  command.add_option_function<std::string>(
+      name,
+      [&list](const std::string& text) {
+        list.clear();
+        for (const std::string_view part : Split(text, ',')) {
+          if (!part.empty()) list.emplace_back(part);
+        }
+      },
+      about);
+}
+
+/// What may be done with tokens of pods.
+void AddTokens(CLI::App& command, volume::TokenRules& tokens) {
+  command.add_option("--web-identity-audience", tokens.web_identity_audience,
+                     "Of pods' tokens for STS. Default: there are none");
+  AddList(command, "--sts-endpoints", tokens.sts_endpoints,
+          "URLs that get them, besides AWS's");
+  command.add_flag("--pod-identity", tokens.pod_identity,
+                   "Pods have tokens for EKS Pod Identity");
+  command
+      .add_option("--pod-identity-url", tokens.pod_identity_url,
+                  "Of EKS's agent on the node")
+      ->capture_default_str();
+}
+
+/// What Datasets may reach.
 void AddPolicy(CLI::App& command, dataset::Policy& policy) {
   const auto add = [&command](const char* name, std::vector<std::string>& list,
                               const char* about) {
-    command.add_option_function<std::string>(
-        name,
-        [&list](const std::string& text) {
-          list.clear();
-          for (const std::string_view part : Split(text, ',')) {
-            if (!part.empty()) list.emplace_back(part);
-          }
-        },
-        about);
+    AddList(command, name, list, about);
   };
   add("--dataset-types", policy.types, "Types that may be used; default: all");
   add("--host-paths", policy.host_paths,
@@ -55,6 +74,10 @@ void AddPolicy(CLI::App& command, dataset::Policy& policy) {
       "Directories that are the system's on these nodes");
   add("--csi-drivers", policy.csi_drivers,
       "Drivers of CSI volumes given by handle; default: *");
+  add("--pod-auth", policy.pod_auth,
+      "Ways of auth by which pods open buckets; default: all");
+  add("--sts-endpoints", policy.sts_endpoints,
+      "URLs of STS that get tokens of pods, besides AWS's");
 }
 
 /// Jobs that unpack archives.
@@ -213,6 +236,7 @@ void AddNode(CLI::App& app, Command& chosen) {
                    "Read-ahead and uploads of all mounts together")
       ->capture_default_str();
   AddCache(*command, options.cache, "for all volumes of the node");
+  AddTokens(*command, options.tokens);
   AddLogLevel(*command, options.log_level);
   command->callback(
       [&chosen] { chosen = [] { return node::RunNode(options); }; });

@@ -50,7 +50,7 @@ Result<std::shared_ptr<const s3::Credentials>> RefreshingCredentials::Get(
 
 bool RefreshingCredentials::Renew(const s3::Credentials& used) {
   const std::lock_guard lock(mutex_);
-  if (current_ != nullptr && *current_ != used) return true;
+  if (current_ == nullptr || *current_ != used) return true;
   if (!schedule_.OnRefused(clock_.Now())) return false;
   failed_.reset();
   Wake();

@@ -9,6 +9,7 @@
 
 #include "base/log.h"
 #include "csi.pb.h"
+#include "dataset/pod_identity.h"
 
 namespace datashim::csi {
 namespace {
@@ -35,6 +36,25 @@ void HideField(Message& message, const FieldDescriptor& field) {
   }
 }
 
+// The kubelet puts tokens of pods into the volume's context, which is no secret
+// by its declaration.
+void HideTokens(Message& message, const FieldDescriptor& field) {
+  const Reflection& reflection = *message.GetReflection();
+  const FieldDescriptor* const key = field.message_type()->map_key();
+  const FieldDescriptor* const value = field.message_type()->map_value();
+  if (key->cpp_type() != FieldDescriptor::CPPTYPE_STRING ||
+      value->cpp_type() != FieldDescriptor::CPPTYPE_STRING) {
+    return;
+  }
+  for (int i = 0; i < reflection.FieldSize(message, &field); ++i) {
+    Message* const entry =
+        reflection.MutableRepeatedMessage(&message, &field, i);
+    if (entry->GetReflection()->GetString(*entry, key) == dataset::kTokensKey) {
+      entry->GetReflection()->SetString(entry, value, kHidden);
+    }
+  }
+}
+
 void HideSecretsBelow(Message& message, const FieldDescriptor& field) {
   const Reflection& reflection = *message.GetReflection();
   if (!field.is_repeated()) {
@@ -51,6 +71,8 @@ void HideSecrets(Message& message) {
   for (const FieldDescriptor* const field : fields) {
     if (field->options().GetExtension(::csi::v1::csi_secret)) {
       HideField(message, *field);
+    } else if (field->is_map()) {
+      HideTokens(message, *field);
     } else if (field->cpp_type() == FieldDescriptor::CPPTYPE_MESSAGE) {
       HideSecretsBelow(message, *field);
     }

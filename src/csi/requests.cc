@@ -22,6 +22,29 @@ bool HasFlag(const VolumeCapability& capability, std::string_view flag) {
   return std::find(flags.begin(), flags.end(), flag) != flags.end();
 }
 
+/// The value of a key; empty if it is absent.
+std::string ValueOf(const google::protobuf::Map<std::string, std::string>& map,
+                    const char* key) {
+  const auto found = map.find(key);
+  return found == map.end() ? std::string() : found->second;
+}
+
+/// Tokens are in the context, or (Kubernetes 1.35, if asked) among the secrets.
+Result<dataset::PodIdentity> ToPodIdentity(
+    const ::csi::v1::NodePublishVolumeRequest& request) {
+  dataset::PodIdentity pod;
+  pod.namespace_name =
+      ValueOf(request.volume_context(), dataset::kPodNamespaceKey);
+  pod.service_account =
+      ValueOf(request.volume_context(), dataset::kServiceAccountKey);
+  SecretString tokens(ValueOf(request.volume_context(), dataset::kTokensKey));
+  if (tokens.empty()) {
+    tokens = SecretString(ValueOf(request.secrets(), dataset::kTokensKey));
+  }
+  DS_ASSIGN_OR_RETURN(pod.tokens, dataset::ParsePodTokens(tokens));
+  return pod;
+}
+
 }  // namespace
 
 Status CheckId(const char* field, const std::string& id) {
@@ -140,13 +163,15 @@ Result<PublishRequest> ToPublishRequest(
       CheckPath("staging_target_path", request.staging_target_path()));
   DS_ASSIGN_OR_RETURN(dataset::SecretData secrets,
                       ToSecretData(request.secrets()));
+  DS_ASSIGN_OR_RETURN(dataset::PodIdentity pod, ToPodIdentity(request));
   return PublishRequest{
       request.volume_id(),
       request.staging_target_path(),
       request.target_path(),
       request.readonly() || IsReadOnly(request.volume_capability()),
       std::move(secrets),
-      IsSingleWriter(request.volume_capability())};
+      IsSingleWriter(request.volume_capability()),
+      std::move(pod)};
 }
 
 Result<CreateVolumeRequest> ToCreateRequest(

@@ -227,6 +227,42 @@ TEST(RequestLogTest, HidesSecretsOnly) {
   EXPECT_EQ(request.secrets().at("secretAccessKey"), "hush") << "a copy";
 }
 
+TEST(RequestLogTest, HidesTokensOfPods) {
+  auto request = Publish();
+  auto& context = *request.mutable_volume_context();
+  context["csi.storage.k8s.io/serviceAccount.name"] = "reader";
+  context["csi.storage.k8s.io/serviceAccount.tokens"] = R"({"a":"hush"})";
+  const std::string text = LogText(request);
+  EXPECT_THAT(text, HasSubstr("reader"));
+  EXPECT_THAT(text, Not(HasSubstr("hush")));
+}
+
+TEST(RequestsTest, PublishSaysWhosePodItIs) {
+  auto request = Publish();
+  auto& context = *request.mutable_volume_context();
+  context["csi.storage.k8s.io/pod.namespace"] = "team-a";
+  context["csi.storage.k8s.io/serviceAccount.name"] = "reader";
+  const std::string tokens = R"({"sts":{"token":"eyJ"}})";
+  context["csi.storage.k8s.io/serviceAccount.tokens"] = tokens;
+  auto publish = ToPublishRequest(request);
+  ASSERT_TRUE(publish.ok()) << publish.error().message;
+  EXPECT_EQ(publish->pod.namespace_name, "team-a");
+  EXPECT_EQ(publish->pod.service_account, "reader");
+  EXPECT_EQ(publish->pod.tokens.at("sts").Reveal(), "eyJ");
+
+  context.erase("csi.storage.k8s.io/serviceAccount.tokens");
+  EXPECT_TRUE(ToPublishRequest(request)->pod.tokens.empty());
+  (*request.mutable_secrets())["csi.storage.k8s.io/serviceAccount.tokens"] =
+      tokens;
+  EXPECT_EQ(ToPublishRequest(request)->pod.tokens.at("sts").Reveal(), "eyJ");
+  (*request.mutable_secrets())["csi.storage.k8s.io/serviceAccount.tokens"] =
+      "hush";
+  publish = ToPublishRequest(request);
+  ASSERT_FALSE(publish.ok());
+  EXPECT_EQ(publish.error().code, ErrorCode::kInvalidArgument);
+  EXPECT_THAT(publish.error().message, Not(HasSubstr("hush")));
+}
+
 TEST(RequestLogTest, IsBounded) {
   auto request = Stage();
   request.set_volume_id(std::string(100'000, 'v'));

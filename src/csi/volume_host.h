@@ -9,6 +9,7 @@
 #include <string>
 
 #include "base/result.h"
+#include "dataset/pod_identity.h"
 #include "dataset/volume_config.h"
 
 namespace datashim::csi {
@@ -32,6 +33,8 @@ struct PublishRequest {
   dataset::SecretData secrets;
   /// At most one target may have the volume (ReadWriteOncePod).
   bool single_writer = false;
+  /// Whose pod it is, with current tokens at every republish.
+  dataset::PodIdentity pod = {};
 };
 
 /// NodeGetVolumeStats: usage and VolumeCondition.

@@ -11,6 +11,7 @@
 #include "s3/client.h"
 #include "s3/credentials.h"
 #include "volume/bucket_client.h"
+#include "volume/volume_credentials.h"
 
 namespace datashim::csi_controller {
 namespace {
@@ -21,9 +22,9 @@ constexpr char kSeparator = '-';
 using ClientPtr = std::shared_ptr<s3::S3Client>;
 
 Result<ClientPtr> ClientFor(const dataset::VolumeConfig& config) {
-  return s3::S3Client::Make(volume::S3ConfigOf(config),
-                            std::make_shared<s3::UpdatableCredentials>(
-                                volume::CredentialsOf(config)));
+  DS_ASSIGN_OR_RETURN(auto credentials,
+                      volume::VolumeCredentials::Make(config));
+  return s3::S3Client::Make(volume::S3ConfigOf(config), std::move(credentials));
 }
 
 // 16 hex digits.

@@ -20,7 +20,8 @@ constexpr std::string_view kKeys[] = {"source-endpoint", "source-region",
 /// operator's.
 constexpr std::string_view kPlaceKeys[] = {
     "endpoint",    "bucket",          "region",        "secret-name",
-    "accessKeyID", "secretAccessKey", "session-token", "ca-bundle"};
+    "accessKeyID", "secretAccessKey", "session-token", "ca-bundle",
+    "auth",        "role-arn",        "external-id",   "sts-endpoint"};
 
 Status ReadWhat(const Dataset& dataset, ArchiveSource& source,
                 std::vector<std::string>& warnings) {
@@ -52,6 +53,11 @@ Status ReadTarget(const Dataset& dataset, const SpecReader& reader,
   if (!reader.Value("type").empty()) {
     DS_ASSIGN_OR_RETURN(source.target,
                         ReadBucketSource(dataset, reader, shape, warnings));
+    if (source.target.config.IsOpenedByPods()) {
+      return InvalidField(LocalField("auth"),
+                          "does not go with an archive: what unpacks it needs "
+                          "keys, or a role by keys");
+    }
     return OkStatus();
   }
   source.is_operators_place = true;

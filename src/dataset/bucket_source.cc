@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <array>
 
+#include "dataset/identity.h"
 #include "dataset/location.h"
 #include "dataset/source_readers.h"
 #include "dataset/validation.h"
@@ -15,6 +16,10 @@ constexpr std::string_view kKeys[] = {"type",
                                       "accessKeyID",
                                       "secretAccessKey",
                                       "session-token",
+                                      "auth",
+                                      "role-arn",
+                                      "external-id",
+                                      "sts-endpoint",
                                       "endpoint",
                                       "bucket",
                                       "region",
@@ -62,6 +67,19 @@ Status ReadInlineKeys(const SpecReader& reader, VolumeConfig& config) {
   return OkStatus();
 }
 
+/// All of the identity but keys.
+Status ReadIdentity(const SpecReader& reader, VolumeConfig& config) {
+  DS_RETURN_IF_ERROR(reader.Optional("auth", ParseAuth, config.auth));
+  DS_RETURN_IF_ERROR(reader.Checked("role-arn", CheckRoleArn));
+  config.role_arn = reader.Value("role-arn");
+  DS_RETURN_IF_ERROR(reader.Checked("external-id", CheckExternalId));
+  config.external_id = reader.Value("external-id");
+  DS_RETURN_IF_ERROR(
+      reader.Optional("sts-endpoint", ParseEndpoint, config.sts_endpoint));
+  const Status identity = CheckIdentity(config);
+  return identity.ok() ? identity : identity.error().Wrap("spec.local");
+}
+
 Status ReadCredentials(const Dataset& dataset, const SpecReader& reader,
                        BucketSource& source) {
   const std::string_view secret_namespace = reader.Value("secret-namespace");
@@ -71,11 +89,19 @@ Status ReadCredentials(const Dataset& dataset, const SpecReader& reader,
                             dataset.namespace_name +
                             ", so that no Secret is read across namespaces");
   }
+  DS_RETURN_IF_ERROR(ReadIdentity(reader, source.config));
   const std::string field = LocalField("secret-name");
   source.secret_name = reader.Value("secret-name");
   const bool has_inline = reader.Has("accessKeyID") ||
                           reader.Has("secretAccessKey") ||
                           reader.Has("session-token");
+  if (source.config.IsOpenedByPods()) {
+    if (source.secret_name.empty() && !has_inline) return OkStatus();
+    return InvalidField(LocalField("auth"),
+                        "is " + std::string(AuthText(source.config.auth)) +
+                            ", but there are keys as well; leave out one of "
+                            "the two");
+  }
   if (!source.secret_name.empty()) {
     if (has_inline) {
       return InvalidField(field,
@@ -211,6 +237,18 @@ Result<BucketSource> ReadBucketSource(const Dataset& dataset,
   DS_RETURN_IF_ERROR(ReadPlace(reader, source.config));
   DS_RETURN_IF_ERROR(ReadCredentials(dataset, reader, source));
   DS_RETURN_IF_ERROR(ReadBucketLook(dataset, reader, shape, source, warnings));
+  if (source.config.IsOpenedByPods() &&
+      (source.provision || source.remove_on_delete)) {
+    return InvalidField(LocalField("auth"),
+                        "goes with neither provision nor remove-on-delete nor "
+                        "archives: these need keys that open the bucket "
+                        "without a pod");
+  }
+  if (!source.config.role_arn.empty() && !source.config.IsOpenedByPods() &&
+      source.secret_name.empty() && !source.HasInlineKeys()) {
+    return InvalidField(LocalField("role-arn"),
+                        "needs keys that may assume it, or auth: web-identity");
+  }
   return source;
 }
 

@@ -1,5 +1,5 @@
 // Keys: the credentials in a Secret, under upstream's names or those of AWS's
-// own tools. Pure.
+// own tools, or an API key of IBM Cloud. Pure.
 
 #pragma once
 
@@ -12,6 +12,8 @@ namespace datashim::dataset {
 /// there; both empty is anonymous), and sessionToken if it is there; or
 /// AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN. White space
 /// around a key, such as the newline of `echo key | base64`, is dropped.
+/// Or iam-api-key, with service-instance-id and iam-endpoint, in place of them.
+/// Where pods open the bucket (config.auth), there need be none.
 /// @return kInvalidArgument, naming the key and not its value.
 Status ReadKeys(const SecretData& data, VolumeConfig& config);
 

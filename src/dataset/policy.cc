@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/strings.h"
+#include "dataset/identity.h"
 #include "dataset/spec_reader.h"
 
 namespace datashim::dataset {
@@ -126,6 +127,23 @@ Status CheckDriver(const CsiSource& source, const Policy& policy) {
                      "chart's value datasets.csiDrivers");
 }
 
+Status CheckAuth(const VolumeConfig& config, const Policy& policy) {
+  if (!config.IsOpenedByPods()) return OkStatus();
+  if (!Contains(policy.pod_auth, AuthText(config.auth))) {
+    return Refused(
+        LocalField("auth"),
+        std::string(AuthText(config.auth)) +
+            " is turned off in this cluster; its administrator can "
+            "set the chart's value " +
+            (config.auth == Auth::kWebIdentity ? "iam.webIdentityAudience"
+                                               : "iam.podIdentity"));
+  }
+  if (config.sts_endpoint.empty()) return OkStatus();
+  const Status sts =
+      CheckStsEndpoint(config.sts_endpoint, policy.sts_endpoints);
+  return sts.ok() ? sts : sts.error().Wrap(LocalField("sts-endpoint"));
+}
+
 }  // namespace
 
 Status CheckPolicy(const Source& source, const Policy& policy) {
@@ -138,6 +156,9 @@ Status CheckPolicy(const Source& source, const Policy& policy) {
   }
   if (const auto* host = std::get_if<HostSource>(&source)) {
     return CheckHostPath(host->path, policy);
+  }
+  if (const auto* bucket = std::get_if<BucketSource>(&source)) {
+    return CheckAuth(bucket->config, policy);
   }
   if (const auto* csi = std::get_if<CsiSource>(&source)) {
     return CheckDriver(*csi, policy);

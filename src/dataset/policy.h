@@ -25,6 +25,10 @@ struct Policy {
   std::vector<std::string> host_paths_refused;
   /// Drivers of CSI volumes that exist; "*" is any.
   std::vector<std::string> csi_drivers = {"*"};
+  /// Ways of `auth` by which pods open buckets themselves.
+  std::vector<std::string> pod_auth = {"web-identity", "pod-identity"};
+  /// URLs of STS that get tokens of pods, besides AWS's.
+  std::vector<std::string> sts_endpoints;
 };
 
 /// @return kPermissionDenied, naming the key and what to ask the administrator

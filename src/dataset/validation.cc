@@ -6,7 +6,9 @@
 
 #include "base/check.h"
 #include "base/strings.h"
+#include "dataset/identity.h"
 #include "dataset/keys.h"
+#include "dataset/location.h"
 #include "dataset/names.h"
 #include "dataset/source_readers.h"
 #include "dataset/spec_reader.h"
@@ -100,6 +102,24 @@ Status ReadSource(const Dataset& dataset, const SpecReader& reader,
   return OkStatus();
 }
 
+/// Bearer tokens can be used by whoever gets them, so that who writes Datasets
+/// and may not read the Secret must not choose where they go.
+Status CheckBearerTarget(const SecretData& secret, const VolumeConfig& config) {
+  if (config.iam_api_key.empty() || IsIbmStore(config.endpoint)) {
+    return OkStatus();
+  }
+  const auto allowed = secret.find("endpoint");
+  if (allowed != secret.end()) {
+    const auto parsed = ParseEndpoint(TrimSpace(allowed->second.Reveal()));
+    if (parsed.ok() && *parsed == config.endpoint) return OkStatus();
+  }
+  return Error{ErrorCode::kInvalidArgument,
+               "iam-api-key: its tokens are sent only to IBM Cloud Object "
+               "Storage (https), or to the endpoint that is in the Secret; set "
+               "the key endpoint in it to " +
+                   config.endpoint};
+}
+
 }  // namespace
 
 Result<VolumeShape> ReadShape(const SpecReader& reader,
@@ -183,7 +203,10 @@ Result<VolumeConfig> WithKeysOf(const BucketSource& bucket,
                                 const SecretData& secret) {
   DS_CHECK(!bucket.secret_name.empty());
   VolumeConfig config = bucket.config;
-  if (Status keys = ReadKeys(secret, config); !keys.ok()) {
+  Status keys = ReadKeys(secret, config);
+  if (keys.ok()) keys = CheckIdentity(config);
+  if (keys.ok()) keys = CheckBearerTarget(secret, config);
+  if (!keys.ok()) {
     return Error{ErrorCode::kFailedPrecondition, keys.error().message}.Wrap(
         "Secret " + bucket.secret_name);
   }

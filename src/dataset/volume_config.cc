@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "base/strings.h"
+#include "dataset/identity.h"
 #include "dataset/keys.h"
 #include "dataset/location.h"
 #include "dataset/volume_options.h"
@@ -91,6 +92,46 @@ Status ReadFiles(const SecretData& data, FileOptions& files) {
   return ReadOptional(data, "metadataTTL", ParseTtl, files.metadata_ttl);
 }
 
+/// The key, if it has a value that `check` takes.
+template <typename Check>
+Status ReadChecked(const SecretData& data, std::string_view key, Check check,
+                   std::string& out) {
+  return ReadOptional(
+      data, key,
+      [&](const std::string& text) -> Result<std::string> {
+        if (Status status = check(text); !status.ok()) return status.error();
+        return text;
+      },
+      out);
+}
+
+Status ReadIdentity(const SecretData& data, VolumeConfig& config) {
+  DS_RETURN_IF_ERROR(ReadOptional(data, "auth", ParseAuth, config.auth));
+  DS_RETURN_IF_ERROR(
+      ReadChecked(data, "role-arn", CheckRoleArn, config.role_arn));
+  DS_RETURN_IF_ERROR(
+      ReadChecked(data, "external-id", CheckExternalId, config.external_id));
+  DS_RETURN_IF_ERROR(
+      ReadOptional(data, "sts-endpoint", ParseEndpoint, config.sts_endpoint));
+  DS_RETURN_IF_ERROR(ReadKeys(data, config));
+  return CheckIdentity(config);
+}
+
+void AddIdentity(const VolumeConfig& config, SecretData& data) {
+  const auto add = [&](const char* key, const SecretString& value) {
+    if (!value.empty()) data[key] = value;
+  };
+  if (config.auth != Auth::kKeys) {
+    add("auth", SecretString(std::string(AuthText(config.auth))));
+  }
+  add("role-arn", SecretString(config.role_arn));
+  add("external-id", SecretString(config.external_id));
+  add("sts-endpoint", SecretString(config.sts_endpoint));
+  add("iam-api-key", config.iam_api_key);
+  add("iam-endpoint", SecretString(config.iam_endpoint));
+  add("service-instance-id", SecretString(config.service_instance_id));
+}
+
 SecretString BoolText(bool value) {
   return SecretString(value ? "true" : "false");
 }
@@ -157,6 +198,7 @@ SecretData VolumeConfig::ToSecretData() const {
   data["accessKeyID"] = access_key_id;
   data["secretAccessKey"] = secret_access_key;
   data["sessionToken"] = session_token;
+  AddIdentity(*this, data);
   return data;
 }
 
@@ -170,7 +212,7 @@ Result<VolumeConfig> VolumeConfig::FromSecretData(const SecretData& data) {
   DS_ASSIGN_OR_RETURN(config.insecure_skip_tls_verify,
                       Bool(data, "insecureSkipTLSVerify", false));
   DS_RETURN_IF_ERROR(ReadFiles(data, config.files));
-  DS_RETURN_IF_ERROR(ReadKeys(data, config));
+  DS_RETURN_IF_ERROR(ReadIdentity(data, config));
   return config;
 }
 

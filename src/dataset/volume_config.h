@@ -30,6 +30,13 @@ struct FileOptions {
   friend bool operator==(const FileOptions&, const FileOptions&) = default;
 };
 
+/// Whose credentials open a bucket.
+enum class Auth {
+  kKeys,         ///< The keys of the config, a role by them, or nobody's.
+  kWebIdentity,  ///< The pod's ServiceAccount's, by STS.
+  kPodIdentity,  ///< The pod's ServiceAccount's, by EKS's agent on the node.
+};
+
 /// Where a volume's data is and which keys open it. Thread-compatible.
 struct VolumeConfig {
   std::string endpoint;  ///< URL with scheme; empty: AWS for the region.
@@ -46,6 +53,18 @@ struct VolumeConfig {
   SecretString secret_access_key;
   SecretString session_token;
 
+  Auth auth = Auth::kKeys;
+  std::string role_arn;      ///< Assumed with the keys or the pod's token.
+  std::string external_id;   ///< Goes with role_arn and keys.
+  std::string sts_endpoint;  ///< URL; empty: AWS's for the region.
+
+  SecretString iam_api_key;         ///< IBM Cloud; in place of keys.
+  std::string iam_endpoint;         ///< URL; empty: IBM's.
+  std::string service_instance_id;  ///< Where IBM makes buckets.
+
+  /// Only a pod's own identity opens it: nobody else can check it.
+  bool IsOpenedByPods() const { return auth != Auth::kKeys; }
+
   /// Identifies the place and how it is reached and shown (all but the keys and
   /// read_only): one FUSE mount per (volume, location), so that pods made after
   /// a change see it and those from before stay as they are. 16 hex digits.
@@ -54,7 +73,8 @@ struct VolumeConfig {
   /// The Secret's data: keys endpoint, bucket, folder, region, readonly,
   /// pathStyle, caBundle, insecureSkipTLSVerify, uid, gid, fileMode, dirMode,
   /// metadataTTL, accessKeyID, secretAccessKey, sessionToken (upstream's names
-  /// where it has one).
+  /// where it has one); and where they are not empty auth, role-arn,
+  /// external-id, sts-endpoint, iam-api-key, iam-endpoint, service-instance-id.
   SecretData ToSecretData() const;
 
   /// kInvalidArgument, naming the key, for what is missing or wrong. Also

@@ -51,6 +51,7 @@ Status Run(const NodeOptions& options, std::stop_token stop) {
   host_options.mounts_dir = options.plugin_dir + "/mounts";
   host_options.file_system.memory_bytes_max = options.memory_bytes_max;
   host_options.cache = options.cache;
+  host_options.tokens = options.tokens;
   NodeVolumeHost host(*keeper, std::move(host_options));
   DS_RETURN_IF_ERROR(host.EndFormerMounts(Deadline::After(kStartTimeout)));
   DS_RETURN_IF_ERROR(host.Ready());

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "node/cache_settings.h"
+#include "volume/volume_credentials.h"
 
 namespace datashim::node {
 
@@ -27,6 +28,7 @@ struct NodeOptions {
   /// Of all volumes. The kubelet removes images when less than 15 % of the disk
   /// are free, and evicts pods below 15 or 10 %: stay well above.
   CacheSettings cache = {.disk_free_percent_min = 20};
+  volume::TokenRules tokens;
 };
 
 /// Serves until SIGTERM or SIGINT. Must be called before the process has

@@ -9,7 +9,7 @@
 #include "fs/buffer_pool.h"
 #include "node/keeper_backing_files.h"
 #include "node/volume_state.h"
-#include "volume/bucket_client.h"
+#include "s3/sigv4.h"
 
 namespace datashim::node {
 namespace {
@@ -26,9 +26,18 @@ constexpr std::uint32_t kReadaheadKib = 1024;
 
 Deadline CallDeadline() { return Deadline::After(kCallTimeout); }
 
-/// Read-only and writable mounts of one location are two file systems.
-std::string PlaceId(const dataset::VolumeConfig& config, bool read_only) {
-  return config.LocationId() + (read_only ? "-ro" : "");
+/// Read-only and writable mounts of one location are two file systems, and so
+/// are those of two ServiceAccounts, if these open it.
+std::string PlaceId(const dataset::VolumeConfig& config,
+                    const dataset::PodIdentity& pod, bool read_only) {
+  std::string id = config.LocationId();
+  if (config.IsOpenedByPods()) {
+    // Who may make ServiceAccounts must not find two names of one id.
+    constexpr std::size_t kDigits = 32;
+    id += "-" + s3::Sha256Hex(pod.namespace_name + "/" + pod.service_account)
+                    .substr(0, kDigits);
+  }
+  return id + (read_only ? "-ro" : "");
 }
 
 VolumeHostOptions WithSharedMemory(VolumeHostOptions options) {
@@ -115,9 +124,13 @@ Status NodeVolumeHost::Stage(const csi::StageRequest& request) {
                       dataset::VolumeConfig::FromSecretData(request.secrets));
   const LockedVolume volume = Lock(request.volume_id);
   volume->staging_path = request.staging_path;
+  if (config.IsOpenedByPods()) {  // Publish knows the pod.
+    volume->staged_place_id.clear();
+    return OkStatus();
+  }
   DS_ASSIGN_OR_RETURN(
       volume->staged_place_id,
-      EnsurePlace(request.volume_id, *volume, config,
+      EnsurePlace(request.volume_id, *volume, config, {},
                   request.read_only || config.read_only, deadline));
   return OkStatus();
 }
@@ -144,12 +157,14 @@ Status NodeVolumeHost::Publish(const csi::PublishRequest& request) {
     DS_ASSIGN_OR_RETURN(const auto config,
                         dataset::VolumeConfig::FromSecretData(request.secrets));
     read_only = read_only || config.read_only;
-    if (StaysOnOldPlace(*volume, request.target_path,
-                        PlaceId(config, read_only))) {
-      return OkStatus();
+    if (const Place* old =
+            OldPlaceOf(*volume, request.target_path,
+                       PlaceId(config, request.pod, read_only))) {
+      return old->credentials->UpdateToken(request.pod);
     }
-    DS_ASSIGN_OR_RETURN(place_id, EnsurePlace(request.volume_id, *volume,
-                                              config, read_only, deadline));
+    DS_ASSIGN_OR_RETURN(
+        place_id, EnsurePlace(request.volume_id, *volume, config, request.pod,
+                              read_only, deadline));
   }
   const auto place = volume->places.find(place_id);
   if (place == volume->places.end() || !place->second.server->serving()) {
@@ -167,16 +182,20 @@ Status NodeVolumeHost::Publish(const csi::PublishRequest& request) {
                         : DropUnusedPlace(*volume, before, deadline);
 }
 
-/// True for a pod that was published before its volume got another place.
-bool NodeVolumeHost::StaysOnOldPlace(const Volume& volume,
-                                     const std::string& target_path,
-                                     const std::string& place_id) {
+/// Where a pod stays that was published before its volume got another place;
+/// null: there is no such place.
+const NodeVolumeHost::Place* NodeVolumeHost::OldPlaceOf(
+    const Volume& volume, const std::string& target_path,
+    const std::string& place_id) {
   const auto target = volume.targets.find(target_path);
   if (target == volume.targets.end() || target->second == place_id) {
-    return false;
+    return nullptr;
   }
   const auto place = volume.places.find(target->second);
-  return place != volume.places.end() && place->second.server->serving();
+  if (place == volume.places.end() || !place->second.server->serving()) {
+    return nullptr;
+  }
+  return &place->second;
 }
 
 Status NodeVolumeHost::Unpublish(const std::string& volume_id,
@@ -272,28 +291,31 @@ Status NodeVolumeHost::Ready() {
 
 Result<std::string> NodeVolumeHost::EnsurePlace(
     const std::string& volume_id, Volume& volume,
-    const dataset::VolumeConfig& config, bool read_only, Deadline deadline) {
-  const std::string place_id = PlaceId(config, read_only);
+    const dataset::VolumeConfig& config, const dataset::PodIdentity& pod,
+    bool read_only, Deadline deadline) {
+  const std::string place_id = PlaceId(config, pod, read_only);
   const auto found = volume.places.find(place_id);
   if (found != volume.places.end()) {
     if (found->second.server->serving()) {
-      found->second.credentials->Set(volume::CredentialsOf(config));
+      DS_RETURN_IF_ERROR(found->second.credentials->Update(config, pod));
       return place_id;
     }
     DS_RETURN_IF_ERROR(UnmountPlace(found->second.path, deadline));
     volume.places.erase(found);
   }
-  const bool is_staging_free = std::none_of(
-      volume.places.begin(), volume.places.end(), [&](const auto& place) {
-        return place.second.path == volume.staging_path;
-      });
+  const bool is_staging_free =
+      !config.IsOpenedByPods() &&
+      std::none_of(volume.places.begin(), volume.places.end(),
+                   [&](const auto& place) {
+                     return place.second.path == volume.staging_path;
+                   });
   const keeper::MountSpec spec{
       .volume_id = volume_id,
       .location_id = place_id,
       .target = is_staging_free ? volume.staging_path
                                 : DirectoryOf(volume_id) + "/" + place_id,
       .read_only = read_only};
-  DS_ASSIGN_OR_RETURN(Place place, MountPlace(spec, config, deadline));
+  DS_ASSIGN_OR_RETURN(Place place, MountPlace(spec, config, pod, deadline));
   volume.places.emplace(place_id, std::move(place));
   KeepState(volume_id, volume, place_id, deadline);
   return place_id;
@@ -301,11 +323,11 @@ Result<std::string> NodeVolumeHost::EnsurePlace(
 
 Result<NodeVolumeHost::Place> NodeVolumeHost::MountPlace(
     const keeper::MountSpec& spec, const dataset::VolumeConfig& config,
-    Deadline deadline) {
+    const dataset::PodIdentity& pod, Deadline deadline) {
   fs::FileSystemOptions file_system = options_.file_system;
   file_system.read_only = spec.read_only;
-  auto credentials =
-      std::make_shared<s3::UpdatableCredentials>(volume::CredentialsOf(config));
+  DS_ASSIGN_OR_RETURN(auto credentials, volume::VolumeCredentials::Make(
+                                            config, pod, options_.tokens));
   const auto cache = cache_.Get();
   DS_ASSIGN_OR_RETURN(
       auto server,

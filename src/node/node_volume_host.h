@@ -5,7 +5,9 @@
 // mounted at the kubelet's staging path; when the volume's Secret names another
 // place later, new pods get a mount of their own at
 // <mounts_dir>/<volume id>/<place id>, and old pods stay where they are. Pods
-// see bind mounts of one of them.
+// see bind mounts of one of them. Where pods open a bucket by their own
+// identity, each ServiceAccount has a mount of its own there, and staging
+// mounts nothing.
 
 #pragma once
 
@@ -23,6 +25,7 @@
 #include "node/bucket_server.h"
 #include "node/cache_settings.h"
 #include "node/node_cache.h"
+#include "volume/volume_credentials.h"
 
 namespace datashim::node {
 
@@ -34,6 +37,7 @@ struct VolumeHostOptions {
   fs::FileSystemOptions file_system;
   /// One for all of them. The keeper's is the same directory.
   CacheSettings cache;
+  volume::TokenRules tokens;
 };
 
 /// Thread-safe; calls on one volume wait for each other.
@@ -62,7 +66,7 @@ class NodeVolumeHost final : public csi::VolumeHost {
   /// One FUSE mount.
   struct Place {
     std::string path;
-    std::shared_ptr<s3::UpdatableCredentials> credentials;
+    std::shared_ptr<volume::VolumeCredentials> credentials;
     std::unique_ptr<BucketServer> server;
   };
   /// A volume between its first Stage (or Publish) and Unstage.
@@ -88,17 +92,18 @@ class NodeVolumeHost final : public csi::VolumeHost {
   LockedVolume Lock(const std::string& volume_id);
   /// kNotFound if there is none.
   Result<LockedVolume> LockIfKnown(const std::string& volume_id);
-  static bool StaysOnOldPlace(const Volume& volume,
-                              const std::string& target_path,
-                              const std::string& place_id);
+  static const Place* OldPlaceOf(const Volume& volume,
+                                 const std::string& target_path,
+                                 const std::string& place_id);
   Result<std::string> EnsurePlace(const std::string& volume_id, Volume& volume,
                                   const dataset::VolumeConfig& config,
+                                  const dataset::PodIdentity& pod,
                                   bool read_only, Deadline deadline);
   Status Serve(BucketServer& server, const std::string& path, bool has_cache,
                sys::UniqueFd device, Deadline deadline);
   Result<Place> MountPlace(const keeper::MountSpec& spec,
                            const dataset::VolumeConfig& config,
-                           Deadline deadline);
+                           const dataset::PodIdentity& pod, Deadline deadline);
   Result<sys::UniqueFd> FreshMount(const keeper::MountSpec& spec,
                                    Deadline deadline);
   Status UnmountPlace(const std::string& path, Deadline deadline);

@@ -6,8 +6,8 @@
 #include "base/log.h"
 #include "operator/names.h"
 #include "s3/client.h"
-#include "s3/credentials.h"
 #include "volume/bucket_client.h"
+#include "volume/volume_credentials.h"
 
 namespace datashim::controllers {
 namespace {
@@ -71,9 +71,9 @@ BucketVerdict ProbeBucket(const dataset::VolumeConfig& config,
                           const std::optional<std::string>& make_for,
                           Deadline deadline) {
   deadline = deadline.Min(Deadline::After(kProbeTimeout));
-  auto client = s3::S3Client::Make(ConfigFor(config),
-                                   std::make_shared<s3::UpdatableCredentials>(
-                                       volume::CredentialsOf(config)));
+  auto credentials = volume::VolumeCredentials::Make(config);
+  if (!credentials.ok()) return ExplainProbe(credentials.error());
+  auto client = s3::S3Client::Make(ConfigFor(config), *std::move(credentials));
   if (!client.ok()) return ExplainProbe(client.error());
 
   Status status =

@@ -26,7 +26,9 @@ struct BucketVerdict {
 /// reason is in the status within 10 s of the Dataset's creation.
 inline constexpr std::chrono::seconds kProbeTimeout{5};
 
-/// Asks the store; blocks until its answer, kProbeTimeout or the deadline.
+/// Asks the store, with a role of the keys if the config names one (but not for
+/// a config that only pods open); blocks until its answer, kProbeTimeout or the
+/// deadline.
 /// @param make_for if the bucket is not there, make it and tag it with this
 ///     (kMadeForTag), the uid of whom it is for.
 BucketVerdict ProbeBucket(const dataset::VolumeConfig& config,

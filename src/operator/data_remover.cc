@@ -13,6 +13,7 @@
 #include "operator/volume_plan.h"
 #include "s3/prefix_eraser.h"
 #include "volume/bucket_client.h"
+#include "volume/volume_credentials.h"
 
 namespace datashim::controllers {
 namespace {
@@ -30,9 +31,9 @@ Result<std::shared_ptr<s3::S3Client>> MakeClient(
   s3::S3Config s3_config = volume::S3ConfigOf(config);
   s3_config.connections_max = 1;
   s3_config.connect_timeout = kConnectTimeout;
-  return s3::S3Client::Make(s3_config,
-                            std::make_shared<s3::UpdatableCredentials>(
-                                volume::CredentialsOf(config)));
+  DS_ASSIGN_OR_RETURN(auto credentials,
+                      volume::VolumeCredentials::Make(config));
+  return s3::S3Client::Make(s3_config, std::move(credentials));
 }
 
 }  // namespace

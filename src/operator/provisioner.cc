@@ -92,9 +92,10 @@ Result<kube::Outcome> Provisioner::ServeBucket(const kube::Json& claim,
     served.workers_gone = true;
   }
   served.failures = 0;
-  Report(
-      claim,
-      {.ready = true, .credentials_valid = true, .revision = served.revision});
+  VolumeReport report{.ready = true, .revision = served.revision};
+  // Else each pod finds out for itself, and an Event of the pod says so.
+  if (!bucket.config.IsOpenedByPods()) report.credentials_valid = true;
+  Report(claim, std::move(report));
   return kube::Outcome::RequeueAfter(
       SpreadOver(kSecretReadInterval, served.uid));
 }
@@ -193,7 +194,9 @@ void Provisioner::ReportOthers(const kube::Json& claim,
                                  name + ")"});
 }
 
-/// @return nullopt if the bucket can be used, by an answer of now or of late.
+/// @return nullopt if the bucket can be used, by an answer of now or of late,
+/// or
+///     if only pods can tell.
 std::optional<BucketVerdict> Provisioner::Verify(
     const BucketClaim& bucket, const dataset::SecretData& data, Served& served,
     Deadline deadline) {
@@ -201,10 +204,13 @@ std::optional<BucketVerdict> Provisioner::Verify(
   if (served.verified == data && now - served.verified_at < kVerifyInterval) {
     return std::nullopt;
   }
-  BucketVerdict verdict = ProbeBucket(
-      bucket.config,
-      bucket.provision ? std::optional(bucket.made_for) : std::nullopt,
-      deadline);
+  BucketVerdict verdict;
+  if (!bucket.config.IsOpenedByPods()) {
+    verdict = ProbeBucket(
+        bucket.config,
+        bucket.provision ? std::optional(bucket.made_for) : std::nullopt,
+        deadline);
+  }
   served.bucket_created |= verdict.created;
   if (!verdict.reason.empty()) return verdict;
   served.verified = data;

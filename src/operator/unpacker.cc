@@ -8,6 +8,7 @@
 #include "operator/volume_plan.h"
 #include "s3/prefix_eraser.h"
 #include "volume/bucket_client.h"
+#include "volume/volume_credentials.h"
 
 namespace datashim::controllers {
 namespace {
@@ -197,10 +198,10 @@ Result<bool> Unpacker::Erase(const Json& secret, Deadline deadline) {
   s3::S3Config config = volume::S3ConfigOf(request->target);
   config.connections_max = 1;
   config.connect_timeout = kConnectTimeout;
-  DS_ASSIGN_OR_RETURN(
-      auto client,
-      s3::S3Client::Make(config, std::make_shared<s3::UpdatableCredentials>(
-                                     volume::CredentialsOf(request->target))));
+  DS_ASSIGN_OR_RETURN(auto credentials,
+                      volume::VolumeCredentials::Make(request->target));
+  DS_ASSIGN_OR_RETURN(auto client,
+                      s3::S3Client::Make(config, std::move(credentials)));
   s3::PrefixEraser eraser(client, request->target.bucket,
                           request->target.prefix);
   const auto slice = Deadline::After(kEraseSlice).Min(deadline);

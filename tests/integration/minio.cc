@@ -7,6 +7,7 @@
 
 #include "base/check.h"
 #include "base/clock.h"
+#include "base/strings.h"
 #include "net/http_client.h"
 #include "net/url.h"
 #include "s3/credentials.h"
@@ -126,6 +127,41 @@ Status Minio::AllowWithoutKeys(const std::string& bucket,
   if (answer.status / 100 == 2) return OkStatus();
   return Error{ErrorCode::kInternal,
                "policy of \"" + bucket + "\": " + answer.body};
+}
+
+Status Minio::AddPolicy(const std::string& name,
+                        const std::vector<std::string>& actions) {
+  const std::string body =
+      R"({"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":[")" +
+      Join(actions, "\",\"") + R"("],"Resource":["arn:aws:s3:::*"]}]})";
+  DS_ASSIGN_OR_RETURN(const auto http, net::HttpClient::Make({}));
+  DS_ASSIGN_OR_RETURN(const net::Url url, net::ParseUrl(url_));
+  const std::string path = "/minio/admin/v3/add-canned-policy";
+  const std::string query = s3::CanonicalQuery({{"name", name}});
+  const std::string date = s3::AmzDate(SystemClock().WallNow());
+  const std::string hash = s3::Sha256Hex(body);
+  const std::string authorization = s3::SigV4Signer("s3").Authorize(
+      {"PUT",
+       path,
+       query,
+       {{"host", url.origin.HostHeader()},
+        {"x-amz-content-sha256", hash},
+        {"x-amz-date", date}},
+       hash},
+      {SecretString(kAccessKey), SecretString(kSecretKey), {}}, "us-east-1",
+      date);
+  net::HttpCall call;
+  call.method = "PUT";
+  call.origin = url.origin;
+  call.target = path + "?" + query;
+  call.headers = {{"Authorization", authorization},
+                  {"x-amz-content-sha256", hash},
+                  {"x-amz-date", date}};
+  call.body = body;
+  call.deadline = Deadline::After(std::chrono::seconds(10));
+  DS_ASSIGN_OR_RETURN(const auto response, http->Fetch(call, 1u << 16));
+  if (response.status == 200) return OkStatus();
+  return Error{ErrorCode::kUnknown, response.body};
 }
 
 Status Minio::WaitUntilReady() {

@@ -41,6 +41,11 @@ class Minio {
   Status AllowWithoutKeys(const std::string& bucket,
                           const std::vector<std::string>& actions) const;
 
+  /// Adds a policy of IAM, by MinIO's admin API, that allows `actions` (such
+  /// as {"s3:GetObject"}) on everything.
+  Status AddPolicy(const std::string& name,
+                   const std::vector<std::string>& actions);
+
   void Kill() { process_->Kill(); }
   /// Starts it again with the same data at the same address. Other keys than
   /// before: the old ones are unknown then.

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -23,6 +24,7 @@
 #include "keeper/keeper.h"
 #include "minio.h"
 #include "node/node_volume_host.h"
+#include "oidc_issuer.h"
 #include "s3/client.h"
 #include "s3/object_store.h"
 #include "sys/mount_table.h"
@@ -43,9 +45,22 @@ inline keeper::KeeperOptions KeeperOptionsIn(const std::string& directory) {
   return options;
 }
 
+inline constexpr char kAudience[] = "sts.minio";
+
+inline OidcIssuer& Issuer() {
+  static OidcIssuer issuer;
+  return issuer;
+}
+
+/// Takes the tokens of Issuer().
 inline Minio& Server() {
   static const std::unique_ptr<Minio> server =
-      Minio::Start(Minio::Protocol::kHttp).value();
+      Minio::Start(
+          Minio::Protocol::kHttp,
+          {"MINIO_IDENTITY_OPENID_CONFIG_URL=" + Issuer().discovery_url(),
+           std::string("MINIO_IDENTITY_OPENID_CLIENT_ID=") + kAudience,
+           "MINIO_IDENTITY_OPENID_CLAIM_NAME=policy"})
+          .value();
   return *server;
 }
 
@@ -151,6 +166,8 @@ class NodeTest : public ::testing::Test {
     node::VolumeHostOptions options;
     options.mounts_dir = mounts_;
     options.cache = cache_settings_;
+    options.tokens.web_identity_audience = kAudience;
+    options.tokens.sts_endpoints = {Server().url()};
     host_.emplace(*client_, std::move(options));
   }
 
@@ -173,6 +190,33 @@ class NodeTest : public ::testing::Test {
       }
     }
     return paths;
+  }
+
+  /// Neither on the disk nor in what the keeper keeps of the mounts.
+  void ExpectNowhere(const std::string& secret) {
+    // Not into the mounts, whose files are the bucket's.
+    const auto mounts = Mounts();
+    std::size_t files = 0;
+    std::filesystem::recursive_directory_iterator it(directory_.path());
+    for (; it != std::filesystem::recursive_directory_iterator(); ++it) {
+      const std::string path = it->path();
+      if (std::find(mounts.begin(), mounts.end(), path) != mounts.end()) {
+        it.disable_recursion_pending();
+      } else if (it->is_regular_file()) {
+        ++files;
+        EXPECT_EQ(Read(path).find(secret), std::string::npos) << path;
+      }
+    }
+    EXPECT_GT(files, 0u);  // The log of the keeper, at least.
+    const auto kept = client_->KeptMounts(Soon());
+    ASSERT_TRUE(kept.ok());
+    ASSERT_FALSE(kept->empty());
+    for (const keeper::KeptMount& mount : *kept) {
+      const std::string state =
+          Read("/proc/self/fd/" + std::to_string(mount.state_fd.get()));
+      EXPECT_NE(state.find(kVolume), std::string::npos);
+      EXPECT_EQ(state.find(secret), std::string::npos);
+    }
   }
 
   Status Stage(const dataset::VolumeConfig& config) {
