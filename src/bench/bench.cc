@@ -173,9 +173,15 @@ Status MeasureOwnObjects(BenchOptions options, dataset::VolumeConfig config,
   DS_ASSIGN_OR_RETURN(
       const auto store,
       s3::MakeObjectStore(client, config.bucket, config.prefix));
-  std::fprintf(stderr, "makes 1 GiB and 2,000 small objects below %s\n",
-               options.bucket.source.c_str());
-  Status done = MakeTestObjects(*store);
+  // Only what is going to be read.
+  const std::vector<Scenario> scenarios = ScenariosOf(options);
+  const bool large =
+      std::any_of(scenarios.begin(), scenarios.end(), [](Scenario scenario) {
+        return !HasFilesFor(scenario, {.large = {}, .small = {{"small", 1}}});
+      });
+  std::fprintf(stderr, "makes %s2,000 small objects below %s\n",
+               large ? "1 GiB and " : "", options.bucket.source.c_str());
+  Status done = MakeTestObjects(*store, large);
   if (done.ok()) done = MeasureBucket(options, store, stop, report);
   std::fprintf(stderr, "deletes %s\n", options.bucket.source.c_str());
   const Status deleted =

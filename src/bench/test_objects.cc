@@ -74,9 +74,9 @@ Status ForEach(std::size_t count,
 
 }  // namespace
 
-Status MakeTestObjects(store::ObjectStore& store) {
+Status MakeTestObjects(store::ObjectStore& store, bool large) {
   const std::vector<std::byte> part = RandomBytes(kPartBytes);
-  DS_RETURN_IF_ERROR(ForEach(kLargeObjects, [&](std::size_t i) {
+  DS_RETURN_IF_ERROR(ForEach(large ? kLargeObjects : 0, [&](std::size_t i) {
     return MakeLarge(store, "large/" + std::to_string(i), part);
   }));
   return ForEach(kSmallObjects, [&](std::size_t i) -> Status {

@@ -11,9 +11,9 @@
 
 namespace datashim::bench {
 
-/// Makes 4 objects of 256 MiB below "large/" and 2,000 of 16 KiB below
-/// "small/" in the store, of bytes that do not compress.
-Status MakeTestObjects(store::ObjectStore& store);
+/// Makes 4 objects of 256 MiB below "large/", if they are wanted, and 2,000 of
+/// 16 KiB below "small/" in the store, of bytes that do not compress.
+Status MakeTestObjects(store::ObjectStore& store, bool large);
 
 /// Deletes everything below the prefix, versions included.
 /// REQUIRES: the prefix was made up for MakeTestObjects, and ends in '/'.
