@@ -53,6 +53,19 @@ def test_an_upgrade_keeps_what_the_operator_wrote(installed):
     assert webhook(installed)["clientConfig"]["caBundle"] == bundle
 
 
+def test_identities_of_pods_are_turned_on_and_off_by_an_upgrade(installed):
+    def driver() -> dict:
+        return installed.get("csidriver", "csi.datashim.io")["spec"]
+
+    before = driver()
+    assert not before["podInfoOnMount"] and "tokenRequests" not in before
+    helm(installed, "upgrade", "datashim", CHART, "--namespace", "dlf", "--set", "iam.webIdentityAudience=sts.amazonaws.com")
+    assert driver()["podInfoOnMount"]
+    assert driver()["tokenRequests"] == [{"audience": "sts.amazonaws.com"}]
+    helm(installed, "rollback", "datashim", "--namespace", "dlf")
+    assert driver() == before
+
+
 def test_uninstalling_leaves_the_datasets(installed):
     installed.apply({"apiVersion": "datashim.io/v1alpha1", "kind": "Dataset",
                      "metadata": {"name": "survivor", "namespace": "default"},

@@ -131,6 +131,26 @@ TEST_F(NodeCacheTest, OpenFilesAreReadWhileNoNodeProcessRuns) {
   EXPECT_OK(host_->EndFormerMounts(Soon()));
 }
 
+TEST_F(NodeCacheTest, RevokedKeysLeaveWhatIsOpenAndComeBack) {
+  Bucket bucket("revoked");
+  const std::string text = Pattern(2 * kMib, 3);
+  bucket.Put("model", text);
+  const dataset::VolumeConfig good = ConfigOf(bucket.name());
+  EXPECT_OK(Stage(good));
+  EXPECT_OK(Publish("a", good));
+  Fill(Pod("a") + "/model", text);
+  const sys::UniqueFd open = Open(Pod("a") + "/model");
+  ASSERT_TRUE(open);
+  dataset::VolumeConfig revoked = good;
+  revoked.secret_access_key = SecretString("no-key-of-this-server");
+  EXPECT_OK(Publish("a", revoked));
+  EXPECT_EQ(StatErrno(Pod("a") + "/never-asked"), EACCES);
+  EXPECT_TRUE(ReadOpen(open, text.size()) == text);
+  EXPECT_OK(Publish("a", good));
+  EXPECT_EQ(StatErrno(Pod("a") + "/never-asked-2"), ENOENT);
+  EXPECT_TRUE(Read(Pod("a") + "/model") == text);
+}
+
 TEST_F(NodeCacheTest, AKeeperThatRestartsHandsOverFilesAsBefore) {
   Bucket bucket("keeper-restart");
   const std::string text = Pattern(2 * kMib, 2);

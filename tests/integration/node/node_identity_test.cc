@@ -1,15 +1,21 @@
 // Buckets that pods open by their ServiceAccount, or by a role: who reads what,
 // with MinIO's STS.
 
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
+#include <filesystem>
 #include <fstream>
+#include <iterator>
 #include <string>
 
 #include "base/log.h"
+#include "base/testing/eventually.h"
 #include "node_fixture.h"
+#include "sys/unique_fd.h"
 
 namespace datashim::integration {
 namespace {
@@ -172,6 +178,44 @@ TEST_F(NodeIdentityTest, TokensAreInNoFileAndNoLog) {
     EXPECT_THAT(shown, Not(HasSubstr(token.substr(token.rfind('.') + 1))));
     ExpectNowhere(token);
   }
+}
+
+class NodeIdentityCacheTest : public NodeIdentityTest {
+ protected:
+  void SetUp() override {
+    cache_settings_.directory = cache_;
+    cache_settings_.disk_free_percent_min = 0;
+    NodeIdentityTest::SetUp();
+    if (IsSkipped()) return;
+    const Status added = Server().AddPolicy("lister", {"s3:ListBucket"});
+    ASSERT_TRUE(added.ok()) << added.error().message;
+  }
+  static int ReadErrno(const std::string& path) {
+    const sys::UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+    char byte = 0;
+    return file && ::read(file.get(), &byte, 1) >= 0 ? 0 : errno;
+  }
+  bool HasCopies() const {
+    return !std::filesystem::is_empty(cache_ + "/datashim-cache/complete");
+  }
+};
+
+TEST_F(NodeIdentityCacheTest, ACopyIsForThoseWhoMayReadTheObject) {
+  Bucket bucket("copies");
+  const std::string text(std::size_t{1} << 20, 'x');
+  bucket.Put("model", text);
+  auto config = WebIdentity(bucket.name());
+  config.files.metadata_ttl = std::chrono::seconds(60);
+  EXPECT_OK(Stage(config));
+  EXPECT_OK(PublishAs("a", config, PodOf("reader", "reader")));
+  EXPECT_OK(PublishAs("b", config, PodOf("lister", "lister")));
+  EXPECT_TRUE(Read(Pod("a") + "/model") == text);
+  ASSERT_TRUE(datashim::testing::Eventually([&] { return HasCopies(); }));
+  const std::filesystem::directory_iterator listed(Pod("b"));
+  EXPECT_EQ(std::distance(begin(listed), end(listed)), 1);
+  EXPECT_EQ(StatErrno(Pod("b") + "/model"), 0) << "its name may be seen";
+  EXPECT_EQ(ReadErrno(Pod("b") + "/model"), EACCES);
+  EXPECT_TRUE(Read(Pod("a") + "/model") == text);
 }
 
 }  // namespace
