@@ -9,6 +9,7 @@ import signal
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
 
+import mounts
 import pytest
 from mounts import MIB, Mount, eventually, pseudo_random
 
@@ -123,11 +124,11 @@ def test_a_full_cache_disk_is_no_error(cached, bucket, cache):
         subprocess.run(["umount", cache], check=True)
 
 
-def test_the_copies_keep_their_size(cached, bucket, cache):
+def reads_keep_copies_within(mounted: Mount, bucket, cache: pathlib.Path, limit: int) -> None:
+    """Reads more than the limit, twice."""
     contents = {f"f{i}": pseudo_random(4 * MIB, i) for i in range(6)}
     for name, content in contents.items():
         bucket.put(name, content)
-    mounted = cached("--cache-size", "10M")
 
     def used() -> int:
         return sum(path.stat().st_blocks * 512
@@ -139,8 +140,32 @@ def test_the_copies_keep_their_size(cached, bucket, cache):
         for name, content in contents.items():
             assert (mounted.path / name).read_bytes() == content
             with contextlib.suppress(FileNotFoundError):
-                assert used() <= 10 * MIB
+                assert used() <= limit
     eventually(lambda: complete(cache))
+
+
+def test_the_copies_keep_their_size(cached, bucket, cache):
+    reads_keep_copies_within(cached("--cache-size", "10M"), bucket, cache, 10 * MIB)
+
+
+def test_the_copies_keep_their_share_of_the_disk(cached, bucket, cache):
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=40m", "cache", cache], check=True)
+    try:
+        mounted = cached("--cache-size", "25%", "--cache-disk-free-percent", "0")
+        reads_keep_copies_within(mounted, bucket, cache, 10 * MIB)
+        assert mounted.stop() == 0
+    finally:
+        subprocess.run(["umount", cache], check=True)
+
+
+@pytest.mark.parametrize("size", ["0", "0%", "101%", "%", "lots", "-1"])
+def test_a_size_that_is_none_is_refused(bucket, place, size):
+    run = subprocess.run(mounts.command(bucket.url, f"s3://{bucket.name}", place, "--cache-dir", "/nowhere",
+                                        "--cache-size", size),
+                         env=mounts.environment(), capture_output=True, text=True,
+                         timeout=mounts.PATIENCE_SECONDS, check=False)
+    assert run.returncode == 2
+    assert "--cache-size" in run.stderr or size in run.stderr
 
 
 def test_many_readers_of_files_that_become_complete(cached, bucket):
