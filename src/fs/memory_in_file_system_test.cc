@@ -131,8 +131,8 @@ TEST_F(SharedMemoryTest, AStoreThatHangsStopsItsOwnReadersOnly) {
   std::vector<HandleId> handles;
   for (std::uint64_t i = 0; i < 8; ++i) {
     handles.push_back(fs_->Open(inode, kRead)->handle);
-    stuck.emplace_back([&, i] {
-      EXPECT_TRUE(ReadPiece(*fs_, handles[i], 2 * i * kMib).ok());
+    stuck.emplace_back([&, handle = handles.back(), i] {
+      EXPECT_TRUE(ReadPiece(*fs_, handle, 2 * i * kMib).ok());
     });
   }
   EXPECT_TRUE(*ReadIn(*other_fs_, "f") == Pattern(20 * kMib, 2));
