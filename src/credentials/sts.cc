@@ -100,7 +100,7 @@ class AssumeRole final : public CredentialSource {
       DS_ASSIGN_OR_RETURN(reply, Send(*keys, deadline));
     }
     if (reply.status == 200) return Accept(reply, clock_.WallNow());
-    Error error = FailureOf(reply, /*show_message=*/true);
+    Error error = FailureOf(reply, keys->session_token.empty());
     if (error.code == ErrorCode::kUnauthenticated) base_->Renew(*keys);
     return error;
   }
