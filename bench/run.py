@@ -22,7 +22,7 @@ import measure
 # Seconds of a round with one contender, and of making the objects.
 SECONDS = {"cold_seq": (3, 5), "cold_mmap": (3, 5), "cold_4_readers": (5, 10), "rand_256k": (7, 5),
            "small_files": (3, 2), "find_20k": (3, 10), "find_100k": (6, 45), "first_byte": (1, 2),
-           "cold_seq_far": (7, 5), "warm_read": (1, 15), "warm_mmap": (1, 15), "control": (10, 30)}
+           "cold_seq_far": (7, 5), "warm_read": (1, 15), "warm_mmap": (1, 15), "control": (10, 210)}
 
 
 def plan(chosen: list[str], programs: dict[str, str], rounds: int) -> str:
