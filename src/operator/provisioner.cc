@@ -148,8 +148,11 @@ Result<std::optional<kube::Outcome>> Provisioner::Unpack(
     case UnpackOutcome::State::kDone:
       break;
   }
+  // For who looks at the Dataset, which has the claim's name.
+  const kube::ObjectPtr dataset = view_.datasets().Get(kube::KeyOf(claim));
   events_.Emit(
-      claim, kube::EventType::kNormal, reason::kUnpacked,
+      dataset != nullptr ? *dataset : claim, kube::EventType::kNormal,
+      reason::kUnpacked,
       outcome.message.empty() ? "all files are there" : outcome.message);
   return std::optional<kube::Outcome>();
 }

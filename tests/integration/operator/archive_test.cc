@@ -213,6 +213,8 @@ TEST_F(ArchiveTest, IsReadyWhenAllFilesAreThereAndNotBefore) {
 
   ASSERT_EQ(RunWorker(pod), 0);
   ASSERT_TRUE(EventuallyBound("data"));
+  EXPECT_TRUE(Eventually("it is told what was unpacked",
+                         [&] { return HasEvent("data", "Unpacked"); }));
   const auto [bucket, folder] = PlaceOf("data");
   const std::string uid = kube::UidOf(Dataset("data"));
   EXPECT_EQ(bucket, uid);
