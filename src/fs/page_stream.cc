@@ -11,8 +11,9 @@ namespace {
 constexpr std::string_view kLastCharacter = "\xf4\x8f\xbf\xbf";
 constexpr std::size_t kGuessesMax = 16;
 // So many pages are read one after the other before the key space is divided:
-// most directories are small, and a range that has nothing is a LIST in vain.
-constexpr std::size_t kPagesBeforeRanges = 4;
+// most directories are small, a range that has nothing is a LIST in vain, and a
+// LIST that starts in the middle costs some stores a new scan (MinIO).
+constexpr std::size_t kPagesBeforeRanges = 16;
 
 bool StartsCharacter(std::string_view text, std::size_t at) {
   return at >= text.size() ||
