@@ -50,11 +50,14 @@ Result<EndpointReply> CredentialEndpoint::Send(const EndpointRequest& request,
                        s3::ParseHttpDate(response.headers.Get("Date"))};
 }
 
-Result<Duration> LifetimeUntil(WallTime expires_at, const EndpointReply& reply,
-                               WallTime here) {
+Result<FetchedCredentials> WithLifetime(TimedCredentials timed,
+                                        const EndpointReply& reply,
+                                        WallTime here) {
   const WallTime now = reply.date.value_or(here);
-  if (expires_at > now) {
-    return std::chrono::duration_cast<Duration>(expires_at - now);
+  if (timed.expires_at > now) {
+    return FetchedCredentials{
+        std::move(timed.credentials),
+        std::chrono::duration_cast<Duration>(timed.expires_at - now)};
   }
   return Error{ErrorCode::kUnavailable,
                "the credentials of the answer have ended already"};

@@ -11,6 +11,8 @@
 #include "base/clock.h"
 #include "base/result.h"
 #include "base/secret.h"
+#include "credentials/answers.h"
+#include "credentials/source.h"
 #include "net/http_client.h"
 #include "net/tls_options.h"
 #include "net/url.h"
@@ -58,10 +60,11 @@ class CredentialEndpoint {
   const std::unique_ptr<net::HttpClient> http_;
 };
 
-/// How long what ends at `expires_at` lasts, by the clock of the server if the
+/// What a reply held and how long it lasts, by the clock of the server if the
 /// reply tells it, else by `here`.
 /// @return kUnavailable if it has ended.
-Result<Duration> LifetimeUntil(WallTime expires_at, const EndpointReply& reply,
-                               WallTime here);
+Result<FetchedCredentials> WithLifetime(TimedCredentials timed,
+                                        const EndpointReply& reply,
+                                        WallTime here);
 
 }  // namespace datashim::credentials

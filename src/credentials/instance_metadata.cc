@@ -42,10 +42,7 @@ class InstanceCredentials final : public CredentialSource {
                         Get(kRolesPath + role, token, deadline));
     DS_ASSIGN_OR_RETURN(TimedCredentials timed,
                         ParseKeysDocument(reply.body.Reveal()));
-    DS_ASSIGN_OR_RETURN(
-        const Duration lifetime,
-        LifetimeUntil(timed.expires_at, reply, clock_.WallNow()));
-    return FetchedCredentials{std::move(timed.credentials), lifetime};
+    return WithLifetime(std::move(timed), reply, clock_.WallNow());
   }
 
   void RequestStop() override { endpoint_->RequestStop(); }

@@ -66,9 +66,7 @@ Error FailureOf(const EndpointReply& reply, bool show_message) {
 Result<FetchedCredentials> Accept(const EndpointReply& reply, WallTime here) {
   DS_ASSIGN_OR_RETURN(TimedCredentials timed,
                       ParseStsAnswer(reply.body.Reveal()));
-  DS_ASSIGN_OR_RETURN(const Duration lifetime,
-                      LifetimeUntil(timed.expires_at, reply, here));
-  return FetchedCredentials{std::move(timed.credentials), lifetime};
+  return WithLifetime(std::move(timed), reply, here);
 }
 
 Result<std::unique_ptr<CredentialEndpoint>> EndpointOf(

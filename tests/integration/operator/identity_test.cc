@@ -15,12 +15,14 @@ using ::testing::Not;
 
 class IdentityTest : public OperatorTest {
  protected:
-  /// The secret is in Secrets and nowhere else.
+  /// The secret is in Secrets and nowhere else. Other tests' Datasets may have
+  /// it in their specs.
   void ExpectInSecretsOnly(const std::string& secret) {
     for (const kube::ResourceType* type :
          {&kube::kConfigMaps, &kube::kEvents, &kube::kPersistentVolumes,
           &kube::kPersistentVolumeClaims, &controllers::kDatasets}) {
-      const auto objects = client().List(*type, "", {}, Soon());
+      const auto objects =
+          client().List(*type, type->namespaced ? namespace_ : "", {}, Soon());
       ASSERT_TRUE(objects.ok()) << objects.error().message;
       EXPECT_FALSE(objects->items.empty()) << type->plural;
       for (const Json& object : objects->items) {
