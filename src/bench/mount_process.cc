@@ -42,6 +42,7 @@ std::vector<std::string> ArgumentsOf(const node::BucketOptions& bucket,
 Result<pid_t> Spawn(const std::vector<std::string>& arguments,
                     const sys::UniqueFd& output) {
   std::vector<char*> argv;
+  argv.reserve(arguments.size() + 1);
   for (const std::string& argument : arguments) {
     argv.push_back(const_cast<char*>(argument.c_str()));
   }

@@ -75,9 +75,10 @@ Status AllowSystemCalls(std::span<const char* const> names,
   }
   for (const unsigned long command : ioctls) {
     // The kernel looks at the lower half of the register only.
-    if (const int failed = seccomp_rule_add(
-            filter.get(), SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 1,
-            SCMP_A1(SCMP_CMP_MASKED_EQ, 0xffffffff, command))) {
+    const scmp_arg_cmp is_command = {1, SCMP_CMP_MASKED_EQ, 0xffffffff,
+                                     command};
+    if (const int failed = seccomp_rule_add_array(
+            filter.get(), SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 1, &is_command)) {
       return ErrnoError(-failed, "system call filter: ioctl");
     }
   }

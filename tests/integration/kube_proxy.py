@@ -95,7 +95,7 @@ class ApiProxy:
             if request.command != "GET" and not any(part in path for part in NOISE):
                 self.after_write(request.command, path)
             self._relay(request, response)
-        except OSError:
+        except (OSError, http.client.HTTPException):  # One of the two has gone.
             request.close_connection = True
         finally:
             upstream.close()
