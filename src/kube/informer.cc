@@ -55,7 +55,7 @@ bool Informer::HasSynced() const {
   return synced_;
 }
 
-bool Informer::WaitForSync(Deadline deadline) {
+bool Informer::WaitForSync(Deadline deadline) const {
   while (!settled_.stop_requested() && !deadline.HasPassed(clock_)) {
     clock_.SleepFor(std::min(deadline.Remaining(clock_), kWaitMax),
                     settled_.get_token());

@@ -64,7 +64,7 @@ class Informer {
   /// True once the first list is complete and was told to the handlers.
   bool HasSynced() const;
   /// @return false at the deadline or when stopped first.
-  bool WaitForSync(Deadline deadline);
+  bool WaitForSync(Deadline deadline) const;
 
   ObjectPtr Get(const ObjectKey& key) const;
   std::vector<ObjectPtr> List(std::string_view namespace_name = {}) const;

@@ -23,6 +23,8 @@ constexpr std::chrono::seconds kReconcileTimeout{15};
 /// others.
 constexpr std::size_t kClaimWorkers = 8;
 
+constexpr std::chrono::milliseconds kSyncSlice{100};
+
 kube::ControllerOptions LoopOptions(std::string name, std::size_t workers) {
   kube::ControllerOptions options;
   options.name = std::move(name);
@@ -183,7 +185,12 @@ void LeaderLoops::Start() {
 
 /// A copy that is incomplete would look like deleted objects.
 void LeaderLoops::BeginWhenSynced(std::stop_token stop) {
-  if (!view_.WaitForSync(Deadline::Never()) || stop.stop_requested()) return;
+  if (!view_.WaitForSync(Deadline::Never())) return;
+  // Not ours to stop, so not to be waited for without looking up.
+  while (!datasets_.WaitForSync(Deadline::After(kSyncSlice))) {
+    if (stop.stop_requested()) return;
+  }
+  if (stop.stop_requested()) return;
   for (const kube::ObjectPtr& dataset : datasets_.List()) {
     dataset_loop_.queue().Add(kube::KeyOf(*dataset));
   }

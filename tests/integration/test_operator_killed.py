@@ -53,6 +53,10 @@ class Operator:
         self.process.popen.kill()
         self.process.popen.wait()
 
+    def log(self) -> str:
+        """Of all its processes, the end."""
+        return "\n".join(path.read_text()[-3000:] for path in sorted(self._folder.glob("operator-*.log"))[-3:])
+
     def has_died(self) -> bool:
         return self.process.popen.poll() is not None
 
@@ -176,11 +180,14 @@ def test_a_kill_after_any_write_loses_and_leaves_nothing(cluster, proxy, operato
         assert cluster.get("configmap", name, NAMESPACE)["data"]["bucket"] == f"bucket-{name}"
         buckets.head_bucket(Bucket=f"bucket-{name}")
 
+        making = assassin.writes
         assassin.arm(writes)
         cluster.kubectl("delete", "dataset", name, "-n", NAMESPACE, "--wait=false")
+        deleting = assassin.writes
         died_deleting = assassin.step(f"{name} is gone", lambda: not what_is_left(cluster),
                                       lambda: what_is_left(cluster))
-        assert not is_known_as_made(buckets, f"bucket-{name}")
+        assert not is_known_as_made(buckets, f"bucket-{name}"), \
+            f"killed at {making}, {deleting}\n{operator.log()}"
         deaths += died_making + died_deleting
         if not died_making and not died_deleting:
             break
