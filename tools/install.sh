@@ -33,7 +33,7 @@ helm=$(tools/devcluster/devcluster bin helm)
 # to keep up to date.
 kubectl apply --server-side --force-conflicts -f api/crds
 "$helm" upgrade --install datashim deploy/helm/datashim --namespace "$namespace" --create-namespace \
-  --set "image.repository=${image%:*}" --set "image.tag=${image##*:}" "${values[@]}"
+  --set "image.repository=${image%:*}" --set-string "image.tag=${image##*:}" "${values[@]}"
 # A keeper of before may speak another protocol. Live mounts outlive it.
 kubectl get pods --namespace "$namespace" -l app.kubernetes.io/component=keeper \
   -o jsonpath='{range .items[*]}{.metadata.name} {.spec.containers[0].image}{"\n"}{end}' |
