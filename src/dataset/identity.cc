@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/strings.h"
+#include "dataset/characters.h"
 
 namespace datashim::dataset {
 namespace {
@@ -18,17 +19,6 @@ constexpr std::size_t kExternalIdBytesMax = 1224;
 
 Error Invalid(std::string message) {
   return {ErrorCode::kInvalidArgument, std::move(message)};
-}
-
-bool IsLetterOrDigit(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-         (c >= '0' && c <= '9');
-}
-
-bool ConsistsOf(std::string_view text, std::string_view punctuation) {
-  return std::ranges::all_of(text, [punctuation](char c) {
-    return IsLetterOrDigit(c) || punctuation.find(c) != std::string_view::npos;
-  });
 }
 
 // "us-east-1": what is no region, such as s3, can be somebody's server there.

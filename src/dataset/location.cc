@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/strings.h"
+#include "dataset/characters.h"
 
 namespace datashim::dataset {
 namespace {
@@ -15,17 +16,6 @@ constexpr std::size_t kKeyBytesMax = 16 * 1024;
 
 Error Invalid(std::string message) {
   return {ErrorCode::kInvalidArgument, std::move(message)};
-}
-
-bool IsLetterOrDigit(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-         (c >= '0' && c <= '9');
-}
-
-bool ConsistsOf(std::string_view text, std::string_view punctuation) {
-  return std::all_of(text.begin(), text.end(), [punctuation](char c) {
-    return IsLetterOrDigit(c) || punctuation.find(c) != std::string_view::npos;
-  });
 }
 
 bool HasControlCharacter(std::string_view text) {
